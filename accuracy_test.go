@@ -1,0 +1,65 @@
+package focal
+
+import (
+	"fmt"
+	"math"
+	"testing"
+)
+
+// accuracy is a table of the greatest error in ULP that a form may show.
+var accuracy = []struct {
+	gamma      float32
+	loss, grad float64
+}{
+	{0, 3, 3.5}, {0.5, 16, 16}, {1, 5.5, 7.5}, {1.5, 16, 16}, {2, 6, 8}, {2.3, 16, 16}, {3, 16, 16}, {3.7, 16, 16}, {4, 16, 16},
+	{0.001, 16, 16}, {0.1, 16, 16}, {7, 16 + 21, 16 + 21}, {20, 76, 76}, {64, 16 + 192, 16 + 192},
+}
+
+func TestAccuracy(t *testing.T) {
+	step := uint32(100003)
+	if testing.Short() {
+		step = 1000003
+	}
+	weights := [][2]float32{{0.25, 0.75}, {1, 1}, {0x1p24, 3}, {0x1p-24, 0x1p-20}}
+	for _, a := range accuracy {
+		for _, clip := range []float32{0, 1e-7, 0.1} {
+			for _, w := range weights {
+				l, err := New(-1, a.gamma, WithClassWeights(w[0], w[1]), WithClip(clip), WithKernel(kernelGeneric))
+				if err != nil {
+					t.Fatal(err)
+				}
+				r := reference{pos: float64(w[0]), neg: float64(w[1]), gamma: float64(a.gamma), clip: clip}
+				f := l.frame(1)
+				var worst [2]float64
+				var at [2]float32
+				for i := uint64(0); i < 1<<32; i += uint64(step) {
+					x := math.Float32frombits(uint32(i))
+					for _, label := range []uint8{Negative, Positive} {
+						loss, grad := genericCell(&f, x, label, true)
+						want := r.cell(x, label)
+						if want.near {
+							continue
+						}
+						if x != x {
+							if loss == loss || grad == grad {
+								t.Fatalf("NaN logit gives %v, %v", loss, grad)
+							}
+							continue
+						}
+						if u := ulps(loss, want.loss); !(u <= worst[0]) {
+							worst[0], at[0] = u, x
+						}
+						if u := ulps(grad, want.grad); !(u <= worst[1]) {
+							worst[1], at[1] = u, x
+						}
+					}
+				}
+				name := fmt.Sprintf("gamma %v clip %v weights %v", a.gamma, clip, w)
+				t.Logf("%s: loss %.2f at %v, gradient %.2f at %v", name, worst[0], at[0], worst[1], at[1])
+				if !(worst[0] <= a.loss) || !(worst[1] <= a.grad) {
+					t.Errorf("%s: loss %.2f ULP at %v, gradient %.2f at %v; want %v and %v", name, worst[0], at[0], worst[1], at[1], a.loss, a.grad)
+				}
+			}
+		}
+	}
+}

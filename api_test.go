@@ -1,0 +1,311 @@
+package focal
+
+import (
+	"math"
+	"math/big"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+var nan = float32(math.NaN())
+
+// TestNewErrors: each says which argument and which value.
+func TestNewErrors(t *testing.T) {
+	for _, c := range []struct {
+		want         string
+		alpha, gamma float32
+		opts         []Option
+	}{
+		{"alpha -2", -2, 2, nil},
+		{"alpha 1.5", 1.5, 2, nil},
+		{"alpha NaN", nan, 2, nil},
+		{"alpha 1e-20", 1e-20, 2, nil},
+		{"gamma -1", 0.25, -1, nil},
+		{"gamma NaN", 0.25, nan, nil},
+		{"gamma 65", 0.25, 65, nil},
+		{"gamma 0.0001", 0.25, 0.0001, nil},
+		{"option 1 is nil", 0.25, 2, []Option{WithClip(0), nil}},
+		{"positive class weight -1", -1, 2, []Option{WithClassWeights(-1, 1)}},
+		{"negative class weight NaN", -1, 2, []Option{WithClassWeights(1, nan)}},
+		{"positive class weight 1e+09", -1, 2, []Option{WithClassWeights(1e9, 1)}},
+		{"class weights need alpha -1, not 0.25", 0.25, 2, []Option{WithClassWeights(1, 1)}},
+		{"clip 0.5", 0.25, 2, []Option{WithClip(0.5)}},
+		{"clip -0.1", 0.25, 2, []Option{WithClip(-0.1)}},
+		{"clip NaN", 0.25, 2, []Option{WithClip(nan)}},
+		{"-1 workers", 0.25, 2, []Option{WithWorkers(-1)}},
+		{`kernel "mmx"`, 0.25, 2, []Option{WithKernel("mmx")}},
+	} {
+		l, err := New(c.alpha, c.gamma, c.opts...)
+		if err == nil || !strings.Contains(err.Error(), c.want) || l != nil {
+			t.Errorf("alpha %v gamma %v: error %v, want one with %q", c.alpha, c.gamma, err, c.want)
+		}
+	}
+	if l := must(t, 0.25, 2, WithKernel(kernelGeneric), WithKernel("")); l.Kernel() != Kernels()[0] {
+		t.Errorf("a later option does not win: kernel %q", l.Kernel())
+	}
+}
+
+// TestCallErrors: errors name what is wrong, and nothing has been written.
+func TestCallErrors(t *testing.T) {
+	const n = 100
+	x, y := make([]float32, n), make([]uint8, n)
+	backing := make([]float32, 3*n)
+	for i := range backing {
+		backing[i] = 42
+	}
+	bad := slices.Clone(y)
+	bad[77], bad[88] = 2, 254
+	l := must(t, 0.25, 2)
+	head := func(c Channel) *Head {
+		h, err := l.Head(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	shape := head(Channel{Runs: 1, Len: n, Stride: 1, Size: n})
+	far := head(Channel{Offset: 1, Runs: 1, Len: n, Stride: 1})
+	out := backing[n : 2*n]
+	for want, call := range map[string]func() error{
+		"100 logits for 99 labels":       func() error { _, err := l.Sum(x, y[1:]); return err },
+		"grad has 99 elements":           func() error { _, err := l.SumGrad(out[1:], x, y, 1); return err },
+		"loss has 101 elements":          func() error { return l.Each(backing[:n+1], x, y) },
+		"label 2 at index 77":            func() error { _, err := l.SumGrad(out, x, bad, 1); return err },
+		"2 at index 77 is neither":       func() error { return l.Each(out, x, bad) },
+		"label 2 at index 77 is":         func() error { _, err := Count(bad); return err },
+		"scale is NaN":                   func() error { _, err := l.SumGrad(out, x, y, nan); return err },
+		"scale 1e-30":                    func() error { _, err := l.SumGrad(out, x, y, 1e-30); return err },
+		"scale +Inf":                     func() error { _, err := l.SumGrad(out, x, y, float32(math.Inf(1))); return err },
+		"scale 8.6":                      func() error { _, err := l.MeanGrad(out, x, y, 0x1p-60); return err },
+		"grad overlaps logits":           func() error { _, err := l.SumGrad(out, backing[n+1:2*n+1], y, 1); return err },
+		"loss overlaps logits":           func() error { return l.Each(out, backing[1:n+1], y) },
+		"nil or zero Loss":               func() error { _, err := (*Loss)(nil).Sum(x, y); return err },
+		"zero Loss":                      func() error { _, err := new(Loss).SumGrad(out, x, y, 1); return err },
+		"nil or zero Head":               func() error { _, err := (*Head)(nil).Sum(x, y); return err },
+		"zero Head":                      func() error { return new(Head).Each(out, x, y) },
+		"Loss: use New":                  func() error { _, err := new(Loss).Head(Channel{}); return err },
+		"99 labels for 100 cells":        func() error { _, err := shape.Sum(x, y[1:]); return err },
+		"logits has 99 elements":         func() error { _, err := shape.Sum(x[1:], y); return err },
+		"reaches element 100 of logits":  func() error { _, err := far.Sum(x, y); return err },
+		"grad has 101 elements for 100 ": func() error { _, err := shape.SumGrad(backing[:n+1], x, y, 1); return err },
+	} {
+		if call == nil {
+			continue
+		}
+		if err := call(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one with %q", err, want)
+		}
+	}
+	for shift := -n + 1; shift < n; shift++ {
+		if _, err := l.SumGrad(out, backing[n+shift:2*n+shift], y, 1); shift != 0 && err == nil {
+			t.Errorf("no error for an overlap of %d", shift)
+			break
+		}
+		if shift == 0 {
+			for i := range out {
+				out[i] = 42
+			}
+		}
+	}
+	if slices.ContainsFunc(backing, func(v float32) bool { return v != 42 }) {
+		t.Error("an erring call wrote to its output")
+	}
+	if k := (*Loss)(nil).Kernel() + new(Loss).Kernel() + (*Head)(nil).Kernel() + new(Head).Kernel(); k != "" {
+		t.Errorf("kernel of nothing is %q", k)
+	}
+}
+
+// TestNormalisers: MeanGrad and PerPositiveGrad are SumGrad with another scale.
+func TestNormalisers(t *testing.T) {
+	rng := rand.New(rand.NewPCG(21, 22))
+	for _, n := range []int{0, 1, 5, 200, blockCells + 3} {
+		x, y := mixed(rng, n)
+		for i := range y {
+			if n == 5 {
+				y[i] = Ignore
+			}
+		}
+		l := must(t, 0.25, 2, WithWorkers(0))
+		sum, _ := l.Sum(x, y)
+		for _, scale := range []float32{1, -7, 0, 1e-3} {
+			for norm, grad := range map[int64]func(grad, logits []float32, labels []uint8, scale float32) (Stats, error){
+				sum.Count(): l.MeanGrad, -sum.Positives: l.PerPositiveGrad,
+			} {
+				got, want := make([]float32, n), make([]float32, n)
+				s, err := grad(got, x, y, scale)
+				if err != nil || !sameStats(s, sum) {
+					t.Fatalf("n %d scale %v: %v %v, want %v", n, scale, s, err, sum)
+				}
+				if norm < 0 {
+					norm = -norm
+				}
+				if _, err := l.SumGrad(want, x, y, float32(float64(scale)/float64(max(1, norm)))); err != nil {
+					t.Fatal(err)
+				}
+				if i := sameBits(got, want); i >= 0 {
+					t.Fatalf("n %d scale %v divisor %d: gradient %d is %v, want %v", n, scale, norm, i, got[i], want[i])
+				}
+			}
+		}
+	}
+}
+
+func TestStats(t *testing.T) {
+	s := Stats{Sum: 6, Positives: 2, Negatives: 1, Ignored: 9}
+	if s.Count() != 3 || s.Mean() != 2 || s.PerPositive() != 3 {
+		t.Errorf("%v: %v %v %v", s, s.Count(), s.Mean(), s.PerPositive())
+	}
+	if z := (Stats{Ignored: 1}); z.Mean() != 0 || z.PerPositive() != 0 {
+		t.Errorf("%v: %v %v", z, z.Mean(), z.PerPositive())
+	}
+	if got, want := s.Add(Stats{1, 2, 3, 4}), (Stats{7, 4, 4, 13}); got != want {
+		t.Errorf("Add: %v, want %v", got, want)
+	}
+	labels := make([]uint8, 3*labelCells+100)
+	for i := range labels {
+		labels[i] = [...]uint8{0, 1, 255, 0, 0}[i%5]
+	}
+	for n := range 200 {
+		n += len(labels) - 200
+		for _, k := range Kernels() {
+			for _, workers := range []int{1, 3} {
+				got, err := countLabels(k, labels[:n], workers)
+				want := Stats{Positives: int64(n+3) / 5, Ignored: int64(n+2) / 5}
+				want.Negatives = int64(n) - want.Positives - want.Ignored
+				if err != nil || got != want {
+					t.Fatalf("kernel %s: Count of %d is %v %v, want %v", k, n, got, err, want)
+				}
+			}
+		}
+	}
+	// One kind alone, so that a byte of a SIMD count would overflow first.
+	for _, label := range []uint8{Negative, Positive, Ignore} {
+		alike := make([]uint8, labelCells)
+		for i := range alike {
+			alike[i] = label
+		}
+		for _, k := range Kernels() {
+			s, err := countLabels(k, alike, 1)
+			if n := [3]int64{s.Negatives, s.Positives, s.Ignored}[min(label, 2)]; err != nil || n != labelCells {
+				t.Errorf("kernel %s: %d labels %d are %v %v", k, labelCells, label, s, err)
+			}
+		}
+	}
+	for _, at := range []int{0, 63, 64, labelCells, len(labels) - 1} {
+		for _, v := range []uint8{2, 128, 254} {
+			was := labels[at]
+			labels[at] = v
+			for _, k := range Kernels() {
+				if _, err := countLabels(k, labels, 2); err == nil {
+					t.Errorf("kernel %s: label %d at %d is no error", k, v, at)
+				}
+			}
+			labels[at] = was
+		}
+	}
+}
+
+func TestNoAllocations(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	rng := rand.New(rand.NewPCG(31, 32))
+	for _, k := range Kernels() {
+		for _, n := range []int{16, 169, 5000} {
+			l := must(t, 0.25, 2, WithKernel(k))
+			h, err := l.Head(Channel{Runs: 1, Len: n / 2, Stride: 2})
+			if err != nil {
+				t.Fatal(err)
+			}
+			x, y := mixed(rng, n)
+			grad := make([]float32, n)
+			if a := testing.AllocsPerRun(20, func() {
+				l.Sum(x, y)
+				l.MeanGrad(grad, x, y, 1)
+				l.Each(grad, x, y)
+				h.PerPositiveGrad(grad, x, y[:n/2], 1)
+				h.Each(grad[:n/2], x, y[:n/2])
+			}); a != 0 {
+				t.Errorf("kernel %s n %d: %v allocations", k, n, a)
+			}
+		}
+	}
+}
+
+// TestShared lets many goroutines use one Loss.
+func TestShared(t *testing.T) {
+	rng := rand.New(rand.NewPCG(41, 42))
+	x, y := mixed(rng, 3*blockCells+5)
+	l := must(t, 0.25, 2, WithWorkers(3))
+	want := compute(t, must(t, 0.25, 2), x, y, 1)
+	before := runtime.NumGoroutine()
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			grad := make([]float32, len(x))
+			for range 3 {
+				s, err := l.SumGrad(grad, x, y, 1)
+				if err != nil || !sameStats(s, want.sum) || sameBits(grad, want.grad) >= 0 {
+					t.Errorf("%v %v, want %v", s, err, want.sum)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	// A goroutine that has called Done may need a moment to end.
+	after := runtime.NumGoroutine()
+	for range 1000 {
+		if after <= before {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+		after = runtime.NumGoroutine()
+	}
+	t.Errorf("%d goroutines before, %d after", before, after)
+}
+
+// TestSumExact holds the sum against an exact sum of the losses.
+func TestSumExact(t *testing.T) {
+	rng := rand.New(rand.NewPCG(51, 52))
+	for _, spread := range []float64{1, 20} {
+		x, y := make([]float32, 100_003), make([]uint8, 100_003)
+		for i := range x {
+			x[i] = float32(rng.NormFloat64() * spread)
+			y[i] = uint8(rng.IntN(2))
+		}
+		r := compute(t, must(t, 0.25, 2), x, y, 1)
+		exact := new(big.Float).SetPrec(300)
+		for _, v := range r.each {
+			exact.Add(exact, big.NewFloat(float64(v)))
+		}
+		want, _ := exact.Float64()
+		if rel := math.Abs(r.sum.Sum/want - 1); !(rel <= 1.8e-7) {
+			t.Errorf("spread %v: sum %v, want %v: relative error %v", spread, r.sum.Sum, want, rel)
+		}
+	}
+}
+
+// TestSlope holds the gradient against differences of the loss, in float64 and
+// independent of the formula for the gradient.
+func TestSlope(t *testing.T) {
+	for _, gamma := range testGammas {
+		r := reference{pos: 0.25, neg: 0.75, gamma: float64(gamma)}
+		l := must(t, 0.25, gamma)
+		for x := float32(-12); x <= 12; x += 0.375 {
+			for _, label := range []uint8{Negative, Positive} {
+				const h = 0x1p-10
+				slope := (r.cell(x+h, label).loss - r.cell(x-h, label).loss) / (2 * h)
+				f := l.frame(1)
+				_, grad := genericCell(&f, x, label, true)
+				if math.Abs(slope) > 1e-30 && !(math.Abs(float64(grad)/slope-1) < 5e-3) {
+					t.Errorf("gamma %v logit %v label %d: gradient %v, differences give %v", gamma, x, label, grad, slope)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,356 @@
+package focal
+
+import "math"
+
+// This file is the numeric contract: what every kernel computes, in which
+// order, and why in that order. focal_generic.go spells it out in Go and is the
+// oracle; the assembly files follow it step by step.
+//
+// # Operations
+//
+// Only float32 operations that IEEE 754 rounds correctly: add, multiply,
+// divide, square root, fused multiply-add. No estimates, and no conversion
+// between float and integer: the integer part of the exponent is read off the
+// bits of a sum with a large constant. So every CPU gives the same bits.
+//
+// # One cell
+//
+// With w = -z (w > 0 is the wrong side) and e = exp(-|w|) = 2^n * (1 + t):
+//
+//	reduce  n = round(-|w| * log2 e), r = -|w| - n*ln2 in two fused steps
+//	exp     t = r + r*(r*P(r)), P of degree 4 by Horner; e = S + t*S, S = 2^n
+//	log1p   L = max(w, 0) + e + e^2*Q(e), Q of degree 8 as A(e^2) + e*B(e^2):
+//	        two independent chains of half the length, for short vectors
+//	        and long latencies alike; e^2 is needed anyway
+//	weight  m = a*q^gamma from one division by a power of 1+e
+//	value   loss = m*L
+//	slope   t = gamma*(1-q)*(1+e)*L + q*(1+e), grad = m*(t/(1+e)): a second division
+//	        is cheaper and more exact than the two products it replaces
+//
+// log1p needs no range reduction on [0, 1]: its nearest singularity is as far
+// away, measured in the interval's length, as after the usual reduction.
+//
+// # Two flavours
+//
+// "plain" is for gamma 1.5, 2, 3, 4 without clip. There e stays above 2^-62
+// wherever a result is above 2^-126, so e is held as it is.
+//
+// "wide" is for every other call: gamma 0, 0.5, 1 and general gamma, where the
+// loss outlives e, and clip, whose gradient does. It holds e and L multiplied by
+// 2^64 and, where e itself is needed as an argument, e raised to at least 2^-60,
+// which no sum with 1 can see.
+//
+// # Tiny results
+//
+// A loss or gradient whose computed magnitude is below 2^-126 is +0, and so is a
+// gradient whose product with scale would be. No step meets a subnormal number
+// on the way: the class weights are scaled by a power of two (params.exponent)
+// that keeps all products normal, the result is compared with 2^-126 in that
+// scale, and only then scaled back, exactly. On the right side |w| is clamped where every
+// result is tiny for either label, on the wrong side where e has no effect any
+// more; so nothing overflows before w exceeds 2^24 either.
+//
+// # Special logits
+//
+// NaN, and wrong-side logits so large that the scaled loss overflows, reach the
+// sum of a step of cells as NaN or Inf. An assembly kernel then stops in front
+// of that step and the oracle does the rest of its group; it alone knows
+// the special cases (genericCell).
+//
+// # Reduction
+//
+// Cells come in groups of 64, the last padded with ignored cells. In a group,
+// in float32: T(i) = (l[i]+l[i+32]) + (l[i+16]+l[i+48]) for i < 16, then U(i) = T(i)
+// + T(i+8) for i < 8, added into 8 float64 lanes. A group is thus 4 rows of 16
+// cells, and a step takes one vector from each row: 4, 8 or 16 columns for NEON,
+// AVX2, AVX-512. None has to move data across its lanes but for the
+// last halving, and three float32 additions keep the sum within 2^-22.4. After
+// blockCells cells the lanes are added as ((0+4)+(2+6))+((1+5)+(3+7)), and the
+// block sums in the order of the blocks. Nothing depends on who computes a block.
+const (
+	groupCells = 64
+
+	// blockCells is the unit of the reduction and of the workers: small enough
+	// that two workers share a 416x416 head evenly and that one assembly call,
+	// which cannot be preempted, takes microseconds; large enough that its
+	// overhead does not show.
+	blockCells = 8192
+
+	// labelCells bounds one assembly call of the label pass.
+	labelCells = 1 << 16
+)
+
+// The coefficients, as sollya's fpminimax gives them for float32: exp with
+// relative error 2^-28.2 on +-0.347, log1p with 2^-27.5 on [0, 1]. The terms 1 + r
+// and e are exact. coef holds them for the assembly, in the order of the k names.
+const (
+	log2E = 0x1.715476p+0
+	ln2Hi = 0x1.62e4p-1    // 15 bits, so that n*ln2Hi is exact
+	ln2Lo = 0x1.7f7d1cp-20 // ln2 - ln2Hi
+
+	expP0 = 0x1.fffffcp-2
+	expP1 = 0x1.55549p-3
+	expP2 = 0x1.5558a2p-5
+	expP3 = 0x1.123adp-7
+	expP4 = 0x1.6a5e34p-10
+
+	logQ0 = -0x1.ffffd2p-2
+	logQ1 = 0x1.554ddap-2
+	logQ2 = -0x1.ff2556p-3
+	logQ3 = 0x1.935568p-3
+	logQ4 = -0x1.3a6736p-3
+	logQ5 = 0x1.b53c48p-4
+	logQ6 = -0x1.d7efa8p-5
+	logQ7 = 0x1.4a9226p-6
+	logQ8 = -0x1.b22adep-9
+
+	// Adding magic rounds to an integer, and leaves the integer plus 127, which is
+	// the exponent field of 2^n, in the low bits. magicWide adds 64 to that.
+	magic     = 0x1.8p+23 + 127
+	magicWide = 0x1.8p+23 + 127 + wideExp
+
+	wideExp   = 64 // e and L are held times 2^wideExp in the wide flavour
+	wide      = 0x1p+64
+	unwide    = 0x1p-64
+	wideFloor = 0x1p+4 // 2^-60, wide: the least e that is used as an argument
+	wrongEnd  = 115    // on the wrong side, e below exp(-115) = 2^-166 has no effect even with clip
+
+	// In the wide slope gamma*(1-q)*(1+e)*L, L is held times 2^27 and the rest times
+	// 2^37, so that neither is subnormal.
+	slopeL     = 0x1p-37
+	slopeRight = 0x1p+37
+	slopeWrong = 0x1p-27
+
+	slopeMax = 128 // L that enters the plain slope: above, e*L has no effect
+)
+
+const (
+	kLog2E = iota
+	kLn2HiNeg
+	kLn2LoNeg
+	kExpP0
+	kExpP1
+	kExpP2
+	kExpP3
+	kExpP4
+	kLogQ0
+	kLogQ1
+	kLogQ2
+	kLogQ3
+	kLogQ4
+	kLogQ5
+	kLogQ6
+	kLogQ7
+	kLogQ8
+	kMagic
+	kMagicWide
+	kSign
+	kOne
+	kTwo
+	kInf
+	kSlopeMax
+	kWide
+	kUnwide
+	kWideFloor
+	kWrongEnd
+	kSlopeL
+	kHalfUnwide
+	numCoef
+)
+
+var coef = [numCoef]float32{
+	kLog2E: log2E, kLn2HiNeg: -ln2Hi, kLn2LoNeg: -ln2Lo,
+	kExpP0: expP0, kExpP1: expP1, kExpP2: expP2, kExpP3: expP3, kExpP4: expP4,
+	kLogQ0: logQ0, kLogQ1: logQ1, kLogQ2: logQ2, kLogQ3: logQ3, kLogQ4: logQ4,
+	kLogQ5: logQ5, kLogQ6: logQ6, kLogQ7: logQ7, kLogQ8: logQ8,
+	kMagic: magic, kMagicWide: magicWide,
+	kSign: float32(math.Copysign(0, -1)), kOne: 1, kTwo: 2, kInf: float32(math.Inf(1)),
+	kSlopeMax: slopeMax,
+	kWide:     wide, kUnwide: unwide, kWideFloor: wideFloor, kWrongEnd: -wrongEnd,
+	kSlopeL: slopeL, kHalfUnwide: 0x1p-32,
+}
+
+// A form is one way to compute a cell: how q^gamma comes about, plain or wide,
+// clip or not.
+type form int
+
+const (
+	plain15 form = iota
+	plain2
+	plain3
+	plain4
+	wide0
+	wide05
+	wide1
+	wideAny
+	clip0
+	clip1
+	clip2
+	clipAny
+	numForms
+)
+
+// A mode is what a call produces.
+type mode int
+
+const (
+	modeSum  mode = iota // the sum
+	modeEach             // the sum, and each loss
+	modeGrad             // the sum, and each gradient
+	numModes
+)
+
+// output names the slice that m writes.
+func (m mode) output() string {
+	if m == modeEach {
+		return "loss"
+	}
+	return "grad"
+}
+
+// vec is one value for each lane of the widest vector that cannot broadcast a
+// memory operand.
+type vec [8]float32
+
+func splat(x float32) vec { return vec{x, x, x, x, x, x, x, x} }
+
+// table is looked up by the low two bits of a label: 0, 1, or 3 for Ignore.
+func table(neg, pos float32) vec { return vec{neg, pos, 0, 0, neg, pos, 0, 0} }
+
+// params are the constants of a Loss. The assembly reads the vecs.
+type params struct {
+	weight     vec // table of class weights, times 2^weightExp
+	right      vec // w is raised to this (negative) on the right side: beyond, all is tiny
+	tiny       vec // 2^-126 in the scale of a kernel's loss and gradient
+	unscale    vec // what brings a plain loss, or a wide one times unwide, to its own scale
+	gamma      vec
+	slopeRight vec // gamma*(1-q)*(1+e) on the right side: a constant
+	slopeWrong vec // and on the wrong side: this times e
+	clipLow    vec // table of the least L, wide
+	clipHigh   vec // table of the greatest
+
+	form     form
+	pos, neg float32 // class weights
+	exponent int     // a kernel's losses and gradients are multiplied by 2^exponent
+}
+
+// newParams derives the constants. All of it is exact or rounded in a fixed
+// order: math.Log and math.Exp differ between architectures.
+func newParams(c *config) params {
+	p := params{pos: c.pos, neg: c.neg, form: chooseForm(c.gamma, c.clip), gamma: splat(c.gamma)}
+
+	// The larger weight is at most 2^top.
+	_, top := math.Frexp(float64(max(c.pos, c.neg)))
+	weightExp := 40 - top
+	p.exponent = weightExp
+	p.slopeRight, p.slopeWrong = splat(c.gamma), splat(c.gamma)
+	if p.form.wide() {
+		weightExp -= p.form.modulatorExp()
+		p.exponent += wideExp
+		p.slopeRight, p.slopeWrong = splat(c.gamma*slopeRight), splat(c.gamma*slopeWrong)
+	}
+	p.weight = table(scaleb(c.neg, weightExp), scaleb(c.pos, weightExp))
+	p.tiny = splat(scaleb(1, p.exponent-126))
+	if p.form.wide() {
+		p.unscale = splat(scaleb(1, wideExp-p.exponent))
+	} else {
+		p.unscale = splat(scaleb(1, -p.exponent))
+	}
+
+	// e^(gamma+1) * weight * (gamma+1) < 2^-127 beyond right; with clip, L stays above 0
+	// and only e^gamma falls.
+	_, growth := math.Frexp(float64(c.gamma) + 1)
+	bits := float64(127 + top + growth)
+	power := float64(c.gamma) + 1
+	if c.clip > 0 && c.gamma > 0 {
+		power = float64(c.gamma)
+	}
+	end := float64(math.Ln2*bits) / power
+	if !p.form.wide() {
+		end = max(end, 26) // e < 2^-37 has no effect on the wrong side, which is clamped too
+	}
+	p.right = splat(-float32(end))
+
+	if c.clip > 0 {
+		lo, hi := float64(c.clip), float64(1-c.clip)
+		p.clipLow = table(float32(-log1p(-lo)*wide), float32(-log1p(hi-1)*wide))
+		p.clipHigh = table(float32(-log1p(-hi)*wide), float32(-log1p(lo-1)*wide))
+	}
+	return p
+}
+
+func chooseForm(gamma, clip float32) form {
+	if clip > 0 {
+		switch gamma {
+		case 0:
+			return clip0
+		case 1:
+			return clip1
+		case 2:
+			return clip2
+		}
+		return clipAny
+	}
+	switch gamma {
+	case 0:
+		return wide0
+	case 0.5:
+		return wide05
+	case 1:
+		return wide1
+	case 1.5:
+		return plain15
+	case 2:
+		return plain2
+	case 3:
+		return plain3
+	case 4:
+		return plain4
+	}
+	return wideAny
+}
+
+// wide reports whether f holds e and L times 2^wideExp.
+func (f form) wide() bool { return f >= wide0 }
+
+// clip reports whether f clamps L.
+func (f form) clip() bool { return f >= clip0 }
+
+// modulatorExp returns the power of two by which f holds q^gamma.
+func (f form) modulatorExp() int {
+	switch f {
+	case wide0, clip0:
+		return 0
+	case wide05:
+		return wideExp / 2
+	}
+	return wideExp
+}
+
+// scaleb returns x * 2^n, which must be a normal number or 0.
+func scaleb(x float32, n int) float32 { return float32(math.Ldexp(float64(x), n)) }
+
+// log1p returns log(1+x) for x in [-1, 0], to about 1e-15, with the same bits
+// everywhere.
+func log1p(x float64) float64 {
+	if x == -1 {
+		return math.Inf(-1)
+	}
+	// 1+x = m * 2^k with m in [sqrt(1/2), sqrt(2)); log m = 2*atanh((m-1)/(m+1)). Without
+	// scaling, m-1 is x itself.
+	m, k := 1+x, 0
+	s := x / (2 + x)
+	if m < math.Sqrt2/2 {
+		m, k = math.Frexp(m)
+		if m < math.Sqrt2/2 {
+			m, k = 2*m, k-1
+		}
+		s = (m - 1) / (m + 1)
+	}
+	s2 := s * s
+	sum := 0.0
+	for i := 41; i >= 1; i -= 2 {
+		sum = float64(sum*s2) + 1/float64(i)
+	}
+	return float64(2*s*sum) + float64(float64(k)*math.Ln2)
+}

@@ -1,0 +1,45 @@
+//go:build !purego
+
+package focal
+
+import "golang.org/x/sys/cpu"
+
+// The AVX2 kernel also uses fused multiply-add, which CPUID reports apart.
+var hasAVX2 = cpu.X86.HasAVX2 && cpu.X86.HasFMA
+
+func archKernels() []Kernel {
+	if hasAVX2 {
+		return []Kernel{kernelAVX2}
+	}
+	return nil
+}
+
+// archCells runs kernel k on n cells, a multiple of groupCells: it adds their
+// losses to f.lanes and writes to out what m says. It returns n, or the cells before
+// the first group with a logit that only the oracle can do; of that group, the
+// columns before column are done, and f.column holds their T.
+func archCells(k Kernel, f *frame, m mode, out, logits *float32, labels *uint8, n int) (done, column int) {
+	return cellsAVX2(f, int(f.p.form)*int(numModes)+int(m), out, logits, labels, n)
+}
+
+// archCount counts the labels of each kind among n, a multiple of groupCells and
+// at most labelCells.
+func archCount(k Kernel, labels *uint8, n int) (positives, ignored, negatives int) {
+	return countAVX2(labels, n)
+}
+
+// coefAVX2 is coef, each number once for every lane.
+var coefAVX2 = func() (t [numCoef]vec) {
+	for i, c := range coef {
+		t[i] = splat(c)
+	}
+	return t
+}()
+
+// cellsAVX2 runs the variant form*numModes + mode.
+//
+//go:noescape
+func cellsAVX2(f *frame, variant int, out, logits *float32, labels *uint8, n int) (done, column int)
+
+//go:noescape
+func countAVX2(labels *uint8, n int) (positives, ignored, negatives int)

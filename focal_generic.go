@@ -1,0 +1,279 @@
+package focal
+
+import "math"
+
+// fma32 returns x*y + z rounded once.
+//
+// The product of two float32 is exact in float64. Rounding the float64 sum to
+// float32 rounds twice, which is wrong when the sum lies on or next to a
+// midpoint of two float32; so the sum is rounded to odd first (Boldo and
+// Melquiond, "Emulation of a FMA and correctly rounded sums", 2008): if it is inexact and its last bit is
+// even, it moves one unit towards the exact value. With 53 >= 2*24+2 bits the second
+// rounding is then right, for subnormal results too.
+func fma32(x, y, z float32) float32 {
+	p := float64(x) * float64(y)
+	c := float64(z)
+	s := p + c
+	b := math.Float64bits(s)
+	// A midpoint, of normal or subnormal float32, has zeros in the last 28 bits.
+	if b&(1<<28-1) != 0 {
+		return float32(s)
+	}
+	bb := s - p
+	err := (p - (s - bb)) + (c - bb) // Knuth's exact error of s
+	if err != 0 && b&1 == 0 && s-s == 0 {
+		if (err > 0) == (s > 0) {
+			b++
+		} else {
+			b--
+		}
+		s = math.Float64frombits(b)
+	}
+	return float32(s)
+}
+
+// A cell is what genericCell works with: the macros of the assembly files have
+// the names of its methods and compute the same in the same order.
+type cell struct {
+	p      *params
+	w      float32 // -z: positive on the wrong side
+	a      float32 // class weight, scaled
+	lo, hi float32 // bounds of L with clip
+	e      float32 // exp(-|w|); wide: raised to 2^-60
+	eW     float32 // wide: exp(-|w|) * 2^64
+	e2     float32 // e*e
+	u      float32 // 1+e
+	d      float32 // (1+e)^2
+	l      float32 // softplus(w); wide: times 2^64
+	in     bool    // L was not clamped
+	m      float32 // a * q^gamma
+}
+
+// right reports the side by the sign of w, as a blend does.
+func (c *cell) right() bool { return math.Signbit(float64(c.w)) }
+
+// onSide returns the first on the right side and the second on the wrong side.
+func (c *cell) onSide(right, wrong float32) float32 {
+	if c.right() {
+		return right
+	}
+	return wrong
+}
+
+// expNeg returns exp(x) * 2^(mag-magic) for x <= 0.
+func expNeg(x, mag float32) float32 {
+	nm := fma32(x, log2E, mag)
+	n := nm - mag
+	s := math.Float32frombits(math.Float32bits(nm) << 23)
+	r := fma32(n, -ln2Hi, x)
+	r = fma32(n, -ln2Lo, r)
+	return expPoly(r, s)
+}
+
+// expPoly returns s * exp(r).
+func expPoly(r, s float32) float32 {
+	p := fma32(expP4, r, expP3)
+	p = fma32(p, r, expP2)
+	p = fma32(p, r, expP1)
+	p = fma32(p, r, expP0)
+	t := fma32(float32(p*r), r, r)
+	return fma32(t, s, s)
+}
+
+// logPoly returns Q with log1p(e) = e + e*e*Q(e).
+func (c *cell) logPoly() float32 {
+	even := fma32(logQ8, c.e2, logQ6)
+	odd := fma32(logQ7, c.e2, logQ5)
+	even = fma32(even, c.e2, logQ4)
+	odd = fma32(odd, c.e2, logQ3)
+	even = fma32(even, c.e2, logQ2)
+	odd = fma32(odd, c.e2, logQ1)
+	even = fma32(even, c.e2, logQ0)
+	return fma32(odd, c.e, even)
+}
+
+// square returns 1+e and its square.
+func (c *cell) square() {
+	c.u = 1 + c.e
+	c.d = fma32(c.e, c.e+2, 1)
+}
+
+// plain computes e and L.
+func (c *cell) plain() {
+	x := max(-abs32(c.w), c.p.right[0])
+	c.e = expNeg(x, magic)
+	c.e2 = c.e * c.e
+	c.square()
+	c.l = fma32(c.e2, c.logPoly(), c.e+max(c.w, 0))
+	c.in = true
+}
+
+// wide computes e, e*2^64 and L*2^64.
+func (c *cell) wide() {
+	x := max(-abs32(max(c.w, c.p.right[0])), -wrongEnd)
+	c.eW = expNeg(x, magicWide)
+	c.e = max(c.eW, wideFloor) * unwide
+	c.e2 = c.e * c.e
+	c.square()
+	log := fma32(c.e, c.logPoly(), 1) // log1p(e)/e
+	c.l = fma32(c.eW, log, max(c.w*wide, 0))
+	c.in = true
+	switch c.p.form {
+	case wideAny, clipAny:
+		c.m = c.a * c.power(float32(c.e*log))
+	}
+	if c.p.form.clip() {
+		l := min(max(c.l, c.lo), c.hi)
+		c.in = l == c.l
+		c.l = l
+	}
+}
+
+// power returns q^gamma * 2^64 = exp(gamma*log q) * 2^64, where log q is -z - log1p(e) on
+// the right side and -log1p(e) on the wrong one. gamma*z is taken exactly, in two
+// parts: an error in the exponent is one of the result.
+func (c *cell) power(log1pE float32) float32 {
+	g := c.p.gamma[0]
+	z := min(max(c.w, c.p.right[0]), 0)
+	hi := g * z
+	lo := fma32(g, z, -hi)
+	lo = fma32(-g, log1pE, lo)
+	nm := fma32(hi+lo, log2E, magicWide)
+	n := nm - magicWide
+	s := math.Float32frombits(math.Float32bits(nm) << 23)
+	r := fma32(n, -ln2Hi, hi) + lo
+	r = fma32(n, -ln2Lo, r)
+	return expPoly(r, s)
+}
+
+// modulate computes a * q^gamma.
+func (c *cell) modulate() {
+	switch c.p.form {
+	case wide0, clip0:
+		c.m = c.a
+	case wide05:
+		c.m = c.a * sqrt32(c.onSide(c.eW, wide)/c.u)
+	case wide1, clip1:
+		c.m = c.a / c.u * c.onSide(c.eW, wide)
+	case plain15:
+		q := c.onSide(c.e, 1) / c.u
+		c.m = c.a * float32(q*sqrt32(q))
+	case plain2:
+		c.m = c.a / c.d * c.onSide(c.e2, 1)
+	case clip2:
+		h := c.eW * 0x1p-32
+		c.m = c.a / c.d * c.onSide(float32(h*h), wide)
+	case plain3:
+		c.m = c.a / float32(c.d*c.u) * c.onSide(float32(c.e2*c.e), 1)
+	case plain4:
+		b := c.onSide(c.e2, 1)
+		c.m = c.a / float32(c.d*c.d) * b * b
+	}
+}
+
+// slope returns the gradient but for sign and scale.
+func (c *cell) slope() float32 {
+	var t float32
+	if c.p.form.wide() {
+		q := c.onSide(c.eW, wide)
+		if !c.in {
+			q = 0
+		}
+		t = fma32(c.onSide(c.p.slopeRight[0], c.eW*c.p.slopeWrong[0]), c.l*slopeL, q)
+	} else {
+		t = fma32(c.onSide(c.p.slopeRight[0], c.e*c.p.slopeWrong[0]), min(c.l, slopeMax), c.onSide(c.e, 1))
+	}
+	return c.m * float32(t/c.u)
+}
+
+// genericCell returns the loss of one cell, and with grad its gradient times
+// scale. It is the oracle, and the only code that knows the special logits.
+func genericCell(f *frame, x float32, label uint8, grad bool) (loss, slope float32) {
+	if label == Ignore {
+		return 0, 0
+	}
+	if x != x {
+		return nan32, nan32
+	}
+	p := f.p
+	c := cell{p: p, w: x, a: p.weight[label], lo: p.clipLow[label], hi: p.clipHigh[label]}
+	weight := p.neg
+	if label == Positive {
+		c.w, weight = -x, p.pos
+	}
+	var g float32
+	if c.w >= 0x1p24 && !(p.form.clip() && c.hi <= math.MaxFloat32) {
+		// L = w, q = 1 and 1-q = 0 to the last bit, and the scaled loss may overflow. An
+		// infinite w times no weight is no loss.
+		if weight == 0 {
+			return 0, 0
+		}
+		loss = weight * c.w
+		c.m, g = weight, scaleb(weight, p.exponent)
+	} else {
+		if p.form.wide() {
+			c.wide()
+		} else {
+			c.plain()
+		}
+		c.modulate()
+		v := c.m * c.l
+		if v >= p.tiny[0] {
+			if p.form.wide() {
+				v *= unwide
+			}
+			loss = v * p.unscale[0]
+		}
+		if !grad {
+			return loss, 0
+		}
+		g = c.slope()
+	}
+	if g < f.tinyGrad[0] {
+		return loss, 0
+	}
+	if p.form.wide() {
+		g *= unwide
+	}
+	slope = g * f.scale[0]
+	if label == Positive {
+		slope = -slope
+	}
+	return loss, slope
+}
+
+// genericGroup does columns from..15 of the group at out, logits and labels, and
+// adds the group to f.lanes. An assembly kernel did the columns before and left their T in f.column, in
+// its scale.
+func genericGroup(f *frame, m mode, out, logits []float32, labels []uint8, from int) {
+	for i := range from {
+		f.column[i] = scaleb(f.column[i], -f.p.exponent)
+	}
+	for i := from; i < 16; i++ {
+		var l [4]float32
+		for row := range l {
+			k := i + 16*row
+			loss, slope := genericCell(f, logits[k], labels[k], m == modeGrad)
+			l[row] = loss
+			switch m {
+			case modeEach:
+				out[k] = loss
+			case modeGrad:
+				out[k] = slope
+			}
+		}
+		f.column[i] = (l[0] + l[2]) + (l[1] + l[3])
+	}
+	for i := range f.lanes {
+		f.lanes[i] += math.Ldexp(float64(f.column[i]+f.column[i+8]), f.p.exponent)
+	}
+}
+
+var nan32 = math.Float32frombits(0x7FC00000)
+
+func abs32(x float32) float32 {
+	return math.Float32frombits(math.Float32bits(x) &^ (1 << 31))
+}
+
+// sqrt32 is rounded once: a float64 square root has more than twice the bits.
+func sqrt32(x float32) float32 { return float32(math.Sqrt(float64(x))) }

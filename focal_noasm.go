@@ -1,0 +1,16 @@
+//go:build purego || !amd64
+
+package focal
+
+// Without assembly the generic kernel is the only one, and the functions below
+// are never called.
+
+func archKernels() []Kernel { return nil }
+
+func archCells(k Kernel, f *frame, m mode, out, logits *float32, labels *uint8, n int) (done, column int) {
+	return 0, 0
+}
+
+func archCount(k Kernel, labels *uint8, n int) (positives, ignored, negatives int) {
+	return 0, 0, 0
+}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package focal
+
+func race(out, logits []float32, labels []uint8) {}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package focal
+
+const raceEnabled = false
