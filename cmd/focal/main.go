@@ -1,0 +1,95 @@
+// Command focal computes the binary focal loss of stored detector outputs, and
+// says which of the library's kernels this machine runs.
+//
+//	focal loss head.npy labels.npy
+//	focal info
+//
+// Every failure is one line on standard error and exit status 2.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode"
+)
+
+// A command is one subcommand. Its run takes the arguments after its name and
+// returns flag.ErrHelp to have its usage printed.
+type command struct {
+	name  string
+	usage string
+	run   func(args []string, stdout io.Writer) error
+}
+
+var commands = []command{
+	{"loss", lossUsage, runLoss},
+	{"info", infoUsage, runInfo},
+}
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is main without the process: it returns the exit status, 0 or 2.
+func run(args []string, stdout, stderr io.Writer) int {
+	who, err := dispatch(args, stdout)
+	if err != nil {
+		fmt.Fprintf(stderr, "%s: %s\n", who, oneLine(err.Error()))
+		return 2
+	}
+	return 0
+}
+
+// dispatch runs the subcommand that args name; who is the name its error
+// should be reported under.
+func dispatch(args []string, stdout io.Writer) (who string, err error) {
+	if len(args) == 0 {
+		return "focal", fmt.Errorf("want a subcommand: %s (focal -h explains)", names())
+	}
+	switch args[0] {
+	case "-h", "-help", "--help", "help":
+		for _, c := range commands {
+			if _, err := fmt.Fprintln(stdout, c.usage); err != nil {
+				return "focal", err
+			}
+		}
+		return "focal", nil
+	}
+	for _, c := range commands {
+		if c.name != args[0] {
+			continue
+		}
+		err := c.run(args[1:], stdout)
+		if errors.Is(err, flag.ErrHelp) {
+			_, err = fmt.Fprint(stdout, c.usage)
+		}
+		return "focal " + c.name, err
+	}
+	return "focal", fmt.Errorf("unknown subcommand %q: want %s", args[0], names())
+}
+
+func names() string {
+	var s []string
+	for _, c := range commands {
+		s = append(s, c.name)
+	}
+	return strings.Join(s, " or ")
+}
+
+// oneLine keeps the promise of one line per error whatever a file's name or
+// header holds: control characters, newlines among them, are escaped.
+func oneLine(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsControl(r) {
+			fmt.Fprintf(&b, `\x%02x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
