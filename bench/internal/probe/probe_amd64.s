@@ -1,0 +1,248 @@
+//go:build !purego
+
+#include "textflag.h"
+
+// Each loop does one block of 512 bytes a turn, or one round. Nothing is
+// carried from one turn to the next but the accumulators, so that the load,
+// store or multiply units are the limit, not latency.
+
+#define SRC  SI
+#define DST  DI
+#define LEFT CX
+
+// OR2: a |= 32 bytes at off, b |= the next 32.
+#define OR2(off, a, b) \
+	VPOR off(SRC), a, a    \
+	VPOR off+32(SRC), b, b
+
+// MOVE2: copies 64 bytes at off through t and u.
+#define MOVE2(off, t, u) \
+	VMOVUPS off(SRC), t    \
+	VMOVUPS off+32(SRC), u \
+	VMOVUPS t, off(DST)    \
+	VMOVUPS u, off+32(DST)
+
+// MOVE1: copies 64 bytes at off through t.
+#define MOVE1(off, t) \
+	VMOVUPS off(SRC), t \
+	VMOVUPS t, off(DST)
+
+// func readAVX2(or *[8]uint32, src *float32, blocks int)
+TEXT ·readAVX2(SB), NOSPLIT, $0-24
+	MOVQ  or+0(FP), DST
+	MOVQ  src+8(FP), SRC
+	MOVQ  blocks+16(FP), LEFT
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	PCALIGN $64
+
+loop:
+	OR2(0, Y0, Y1)
+	OR2(64, Y2, Y3)
+	OR2(128, Y0, Y1)
+	OR2(192, Y2, Y3)
+	OR2(256, Y0, Y1)
+	OR2(320, Y2, Y3)
+	OR2(384, Y0, Y1)
+	OR2(448, Y2, Y3)
+	ADDQ $512, SRC
+	DECQ LEFT
+	JNZ  loop
+
+	VPOR    Y1, Y0, Y0
+	VPOR    Y3, Y2, Y2
+	VPOR    Y2, Y0, Y0
+	VMOVDQU Y0, (DST)
+	VZEROUPPER
+	RET
+
+// func readAVX512(or *[16]uint32, src *float32, blocks int)
+TEXT ·readAVX512(SB), NOSPLIT, $0-24
+	MOVQ   or+0(FP), DST
+	MOVQ   src+8(FP), SRC
+	MOVQ   blocks+16(FP), LEFT
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	PCALIGN $64
+
+loop:
+	VPORQ (SRC), Z0, Z0
+	VPORQ 64(SRC), Z1, Z1
+	VPORQ 128(SRC), Z2, Z2
+	VPORQ 192(SRC), Z3, Z3
+	VPORQ 256(SRC), Z0, Z0
+	VPORQ 320(SRC), Z1, Z1
+	VPORQ 384(SRC), Z2, Z2
+	VPORQ 448(SRC), Z3, Z3
+	ADDQ  $512, SRC
+	DECQ  LEFT
+	JNZ   loop
+
+	VPORQ   Z1, Z0, Z0
+	VPORQ   Z3, Z2, Z2
+	VPORQ   Z2, Z0, Z0
+	VMOVUPS Z0, (DST)
+	VZEROUPPER
+	RET
+
+// func copyAVX2(dst, src *float32, blocks int)
+TEXT ·copyAVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DST
+	MOVQ src+8(FP), SRC
+	MOVQ blocks+16(FP), LEFT
+	PCALIGN $64
+
+loop:
+	MOVE2(0, Y0, Y1)
+	MOVE2(64, Y2, Y3)
+	MOVE2(128, Y4, Y5)
+	MOVE2(192, Y6, Y7)
+	MOVE2(256, Y8, Y9)
+	MOVE2(320, Y10, Y11)
+	MOVE2(384, Y12, Y13)
+	MOVE2(448, Y14, Y15)
+	ADDQ $512, SRC
+	ADDQ $512, DST
+	DECQ LEFT
+	JNZ  loop
+
+	VZEROUPPER
+	RET
+
+// func copyAVX512(dst, src *float32, blocks int)
+TEXT ·copyAVX512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DST
+	MOVQ src+8(FP), SRC
+	MOVQ blocks+16(FP), LEFT
+	PCALIGN $64
+
+loop:
+	MOVE1(0, Z0)
+	MOVE1(64, Z1)
+	MOVE1(128, Z2)
+	MOVE1(192, Z3)
+	MOVE1(256, Z4)
+	MOVE1(320, Z5)
+	MOVE1(384, Z6)
+	MOVE1(448, Z7)
+	ADDQ $512, SRC
+	ADDQ $512, DST
+	DECQ LEFT
+	JNZ  loop
+
+	VZEROUPPER
+	RET
+
+// func multiplyAddAVX2(lanes *[96]float32, rounds int)
+//
+// Twelve chains: more than the latency of a multiply-add, 4 or 5, times two units.
+TEXT ·multiplyAddAVX2(SB), NOSPLIT, $0-16
+	MOVQ  lanes+0(FP), DST
+	MOVQ  rounds+8(FP), LEFT
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	VPXOR Y8, Y8, Y8
+	VPXOR Y9, Y9, Y9
+	VPXOR Y10, Y10, Y10
+	VPXOR Y11, Y11, Y11
+
+	// 1.0 in every lane: 0x7F << 23
+	VPCMPEQD Y15, Y15, Y15
+	VPSRLD   $25, Y15, Y15
+	VPSLLD   $23, Y15, Y15
+	PCALIGN  $64
+
+loop:
+	VFMADD231PS Y15, Y15, Y0
+	VFMADD231PS Y15, Y15, Y1
+	VFMADD231PS Y15, Y15, Y2
+	VFMADD231PS Y15, Y15, Y3
+	VFMADD231PS Y15, Y15, Y4
+	VFMADD231PS Y15, Y15, Y5
+	VFMADD231PS Y15, Y15, Y6
+	VFMADD231PS Y15, Y15, Y7
+	VFMADD231PS Y15, Y15, Y8
+	VFMADD231PS Y15, Y15, Y9
+	VFMADD231PS Y15, Y15, Y10
+	VFMADD231PS Y15, Y15, Y11
+	DECQ        LEFT
+	JNZ         loop
+
+	VMOVUPS Y0, (DST)
+	VMOVUPS Y1, 32(DST)
+	VMOVUPS Y2, 64(DST)
+	VMOVUPS Y3, 96(DST)
+	VMOVUPS Y4, 128(DST)
+	VMOVUPS Y5, 160(DST)
+	VMOVUPS Y6, 192(DST)
+	VMOVUPS Y7, 224(DST)
+	VMOVUPS Y8, 256(DST)
+	VMOVUPS Y9, 288(DST)
+	VMOVUPS Y10, 320(DST)
+	VMOVUPS Y11, 352(DST)
+	VZEROUPPER
+	RET
+
+// func multiplyAddAVX512(lanes *[192]float32, rounds int)
+TEXT ·multiplyAddAVX512(SB), NOSPLIT, $0-16
+	MOVQ   lanes+0(FP), DST
+	MOVQ   rounds+8(FP), LEFT
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	VPXORQ Z9, Z9, Z9
+	VPXORQ Z10, Z10, Z10
+	VPXORQ Z11, Z11, Z11
+
+	// 1.0 in every lane: 0x7F << 23
+	VPTERNLOGD $0xFF, Z15, Z15, Z15
+	VPSRLD     $25, Z15, Z15
+	VPSLLD     $23, Z15, Z15
+	PCALIGN    $64
+
+loop:
+	VFMADD231PS Z15, Z15, Z0
+	VFMADD231PS Z15, Z15, Z1
+	VFMADD231PS Z15, Z15, Z2
+	VFMADD231PS Z15, Z15, Z3
+	VFMADD231PS Z15, Z15, Z4
+	VFMADD231PS Z15, Z15, Z5
+	VFMADD231PS Z15, Z15, Z6
+	VFMADD231PS Z15, Z15, Z7
+	VFMADD231PS Z15, Z15, Z8
+	VFMADD231PS Z15, Z15, Z9
+	VFMADD231PS Z15, Z15, Z10
+	VFMADD231PS Z15, Z15, Z11
+	DECQ        LEFT
+	JNZ         loop
+
+	VMOVUPS Z0, (DST)
+	VMOVUPS Z1, 64(DST)
+	VMOVUPS Z2, 128(DST)
+	VMOVUPS Z3, 192(DST)
+	VMOVUPS Z4, 256(DST)
+	VMOVUPS Z5, 320(DST)
+	VMOVUPS Z6, 384(DST)
+	VMOVUPS Z7, 448(DST)
+	VMOVUPS Z8, 512(DST)
+	VMOVUPS Z9, 576(DST)
+	VMOVUPS Z10, 640(DST)
+	VMOVUPS Z11, 704(DST)
+	VZEROUPPER
+	RET

@@ -1,0 +1,140 @@
+//go:build !purego
+
+#include "textflag.h"
+
+// Each loop does one block of 512 bytes a turn, or one round. Nothing is
+// carried from one turn to the next but the accumulators, so that the load,
+// store or multiply units are the limit, not latency.
+
+#define DST  R0
+#define SRC  R1
+#define LEFT R2
+
+// OR4: loads 64 bytes and ORs them into V16-V19. Clobbers V0-V3.
+#define OR4 \
+	VLD1.P 64(SRC), [V0.B16, V1.B16, V2.B16, V3.B16] \
+	VORR   V0.B16, V16.B16, V16.B16                  \
+	VORR   V1.B16, V17.B16, V17.B16                  \
+	VORR   V2.B16, V18.B16, V18.B16                  \
+	VORR   V3.B16, V19.B16, V19.B16
+
+// MOVE4: copies 64 bytes through four registers.
+#define MOVE4(a, b, c, d) \
+	VLD1.P 64(SRC), [a.B16, b.B16, c.B16, d.B16] \
+	VST1.P [a.B16, b.B16, c.B16, d.B16], 64(DST)
+
+// func readNEON(or *[16]uint32, src *float32, blocks int)
+TEXT ·readNEON(SB), NOSPLIT, $0-24
+	MOVD or+0(FP), DST
+	MOVD src+8(FP), SRC
+	MOVD blocks+16(FP), LEFT
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	PCALIGN $64
+
+loop:
+	OR4
+	OR4
+	OR4
+	OR4
+	OR4
+	OR4
+	OR4
+	OR4
+	SUB $1, LEFT
+	CBNZ LEFT, loop
+
+	VST1 [V16.B16, V17.B16, V18.B16, V19.B16], (DST)
+	RET
+
+// func copyNEON(dst, src *float32, blocks int)
+TEXT ·copyNEON(SB), NOSPLIT, $0-24
+	MOVD dst+0(FP), DST
+	MOVD src+8(FP), SRC
+	MOVD blocks+16(FP), LEFT
+	PCALIGN $64
+
+loop:
+	MOVE4(V0, V1, V2, V3)
+	MOVE4(V4, V5, V6, V7)
+	MOVE4(V16, V17, V18, V19)
+	MOVE4(V20, V21, V22, V23)
+	MOVE4(V0, V1, V2, V3)
+	MOVE4(V4, V5, V6, V7)
+	MOVE4(V16, V17, V18, V19)
+	MOVE4(V20, V21, V22, V23)
+	SUB $1, LEFT
+	CBNZ LEFT, loop
+	RET
+
+// func multiplyAddNEON(lanes *[96]float32, rounds int)
+//
+// 24 chains: more than the latency of a multiply-add, 4, times four units.
+TEXT ·multiplyAddNEON(SB), NOSPLIT, $0-16
+	MOVD  lanes+0(FP), DST
+	MOVD  rounds+8(FP), LEFT
+	VEOR  V0.B16, V0.B16, V0.B16
+	VEOR  V1.B16, V1.B16, V1.B16
+	VEOR  V2.B16, V2.B16, V2.B16
+	VEOR  V3.B16, V3.B16, V3.B16
+	VEOR  V4.B16, V4.B16, V4.B16
+	VEOR  V5.B16, V5.B16, V5.B16
+	VEOR  V6.B16, V6.B16, V6.B16
+	VEOR  V7.B16, V7.B16, V7.B16
+	VEOR  V8.B16, V8.B16, V8.B16
+	VEOR  V9.B16, V9.B16, V9.B16
+	VEOR  V10.B16, V10.B16, V10.B16
+	VEOR  V11.B16, V11.B16, V11.B16
+	VEOR  V12.B16, V12.B16, V12.B16
+	VEOR  V13.B16, V13.B16, V13.B16
+	VEOR  V14.B16, V14.B16, V14.B16
+	VEOR  V15.B16, V15.B16, V15.B16
+	VEOR  V16.B16, V16.B16, V16.B16
+	VEOR  V17.B16, V17.B16, V17.B16
+	VEOR  V18.B16, V18.B16, V18.B16
+	VEOR  V19.B16, V19.B16, V19.B16
+	VEOR  V20.B16, V20.B16, V20.B16
+	VEOR  V21.B16, V21.B16, V21.B16
+	VEOR  V22.B16, V22.B16, V22.B16
+	VEOR  V23.B16, V23.B16, V23.B16
+	FMOVS $1.0, F31
+	VDUP  V31.S[0], V31.S4
+	PCALIGN $64
+
+loop:
+	VFMLA V31.S4, V31.S4, V0.S4
+	VFMLA V31.S4, V31.S4, V1.S4
+	VFMLA V31.S4, V31.S4, V2.S4
+	VFMLA V31.S4, V31.S4, V3.S4
+	VFMLA V31.S4, V31.S4, V4.S4
+	VFMLA V31.S4, V31.S4, V5.S4
+	VFMLA V31.S4, V31.S4, V6.S4
+	VFMLA V31.S4, V31.S4, V7.S4
+	VFMLA V31.S4, V31.S4, V8.S4
+	VFMLA V31.S4, V31.S4, V9.S4
+	VFMLA V31.S4, V31.S4, V10.S4
+	VFMLA V31.S4, V31.S4, V11.S4
+	VFMLA V31.S4, V31.S4, V12.S4
+	VFMLA V31.S4, V31.S4, V13.S4
+	VFMLA V31.S4, V31.S4, V14.S4
+	VFMLA V31.S4, V31.S4, V15.S4
+	VFMLA V31.S4, V31.S4, V16.S4
+	VFMLA V31.S4, V31.S4, V17.S4
+	VFMLA V31.S4, V31.S4, V18.S4
+	VFMLA V31.S4, V31.S4, V19.S4
+	VFMLA V31.S4, V31.S4, V20.S4
+	VFMLA V31.S4, V31.S4, V21.S4
+	VFMLA V31.S4, V31.S4, V22.S4
+	VFMLA V31.S4, V31.S4, V23.S4
+	SUB   $1, LEFT
+	CBNZ  LEFT, loop
+
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(DST)
+	VST1.P [V4.S4, V5.S4, V6.S4, V7.S4], 64(DST)
+	VST1.P [V8.S4, V9.S4, V10.S4, V11.S4], 64(DST)
+	VST1.P [V12.S4, V13.S4, V14.S4, V15.S4], 64(DST)
+	VST1.P [V16.S4, V17.S4, V18.S4, V19.S4], 64(DST)
+	VST1   [V20.S4, V21.S4, V22.S4, V23.S4], (DST)
+	RET
