@@ -1,0 +1,156 @@
+package focal
+
+import (
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// loadTime is how long TestLoad runs: FOCAL_TEST_LOAD=1m for a minute.
+func loadTime(t *testing.T) time.Duration {
+	if s := os.Getenv("FOCAL_TEST_LOAD"); s != "" {
+		d, err := time.ParseDuration(s)
+		if err != nil {
+			t.Fatalf("FOCAL_TEST_LOAD: %v", err)
+		}
+		return d
+	}
+	if testing.Short() {
+		return 500 * time.Millisecond
+	}
+	return 2 * time.Second
+}
+
+// noneLeft fails if more goroutines than before are still there after a while: one
+// that has called Done may need a moment to end.
+func noneLeft(t *testing.T, before int) {
+	t.Helper()
+	for range 1000 {
+		if runtime.NumGoroutine() <= before {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("%d goroutines before, %d after", before, runtime.NumGoroutine())
+}
+
+// TestLoad lets 64 goroutines call one Loss, in place and not, and end by panic and
+// Goexit between calls, while the collector runs without pause. Each result must
+// have the bits that one goroutine gets alone.
+func TestLoad(t *testing.T) {
+	for _, k := range Kernels() {
+		t.Run(string(k), func(t *testing.T) { testLoad(t, k, loadTime(t)) })
+	}
+}
+
+func testLoad(t *testing.T, k Kernel, long time.Duration) {
+	before := runtime.NumGoroutine()
+	rng := rand.New(rand.NewPCG(91, 92))
+	l, alone := must(t, 0.25, 2, WithKernel(k), WithWorkers(3)), must(t, 0.25, 2, WithKernel(k))
+	type input struct {
+		x    []float32
+		y    []uint8
+		want result
+	}
+	var inputs []input
+	for _, n := range []int{16, 300, blockCells + 1, 2*blockCells + 77} {
+		x, y := mixed(rng, n)
+		inputs = append(inputs, input{x, y, compute(t, alone, x, y, -0.5)})
+	}
+
+	end := time.Now().Add(long)
+	defer debug.SetGCPercent(debug.SetGCPercent(1))
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	collections := -int(memory.NumGC)
+	var callers sync.WaitGroup
+	var calls [64]int
+	for id := range calls {
+		// Done by hand, as a WaitGroup's Go does not let a function panic.
+		callers.Add(1)
+		go func() {
+			defer callers.Done()
+			defer func() { recover() }()
+			for again := true; again; again = time.Now().Before(end) {
+				in := inputs[(id+calls[id])%len(inputs)]
+				grad := make([]float32, len(in.x))
+				from := in.x
+				if calls[id]%2 == 0 {
+					from = grad
+					copy(grad, in.x)
+				}
+				s, err := l.SumGrad(grad, from, in.y, -0.5)
+				if err != nil || !sameStats(s, in.want.sum) || sameBits(grad, in.want.grad) >= 0 {
+					t.Errorf("n %d: %v %v, want %v; first wrong gradient %d", len(in.x), s, err, in.want.sum, sameBits(grad, in.want.grad))
+					return
+				}
+				calls[id]++
+			}
+			switch id % 3 {
+			case 0:
+				panic("a caller's own")
+			case 1:
+				runtime.Goexit()
+			}
+		}()
+	}
+	callers.Wait()
+	runtime.ReadMemStats(&memory)
+	collections += int(memory.NumGC)
+	total := 0
+	for _, n := range calls {
+		total += n
+	}
+	t.Logf("%d calls of 64 goroutines, %d collections", total, collections)
+	if slices.Min(calls[:]) == 0 || collections == 0 {
+		t.Errorf("calls of each goroutine %v, %d collections", calls, collections)
+	}
+	noneLeft(t, before)
+}
+
+// goroutine returns the number of the calling goroutine.
+func goroutine() string {
+	b := make([]byte, 64)
+	return strings.Fields(string(b[:runtime.Stack(b, false)]))[1]
+}
+
+// TestPanicOfCaller: when the caller's share of the work panics or ends its
+// goroutine, the workers finish the other tasks and end.
+func TestPanicOfCaller(t *testing.T) {
+	for how, leave := range map[string]func(){"panic": func() { panic("caller") }, "Goexit": runtime.Goexit} {
+		before := runtime.NumGoroutine()
+		const tasks = 1000
+		var done [tasks]atomic.Bool
+		var taken int // by the caller, and not done
+		left := make(chan bool)
+		go func() {
+			defer close(left)
+			defer func() { recover() }()
+			caller := goroutine()
+			share(4, tasks, func(next func() (int, bool)) {
+				for task, ok := next(); ok; task, ok = next() {
+					if goroutine() == caller {
+						taken = task
+						leave()
+					}
+					done[task].Store(true)
+				}
+			})
+			t.Errorf("%s: share has returned", how)
+		}()
+		<-left
+		noneLeft(t, before)
+		for task := range done {
+			if done[task].Load() == (task == taken) {
+				t.Errorf("%s: task %d done: %v; the caller left at task %d", how, task, task != taken, taken)
+			}
+		}
+	}
+}
