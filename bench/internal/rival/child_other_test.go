@@ -1,0 +1,6 @@
+//go:build !unix
+
+package rival
+
+// gone cannot tell here.
+func gone(int, bool) bool { return true }
