@@ -1,17 +1,60 @@
-// Command bench measures the kernels of package focal on this machine.
+// Command bench measures the kernels of package focal that this machine can run,
+// with their rivals and with what the machine can do at most, and makes reports of
+// what it has measured.
 package main
 
 import (
-	"encoding/json"
+	"context"
+	"errors"
+	"flag"
 	"fmt"
+	"io"
 	"os"
+	"os/signal"
 )
 
+const usage = `usage: go run ./bench [-quick] [-run REGEXP] [-rivals LIST] [-o FILE] [-benchfmt FILE]
+       go run ./bench report [-o report.html] [-model FILE] RESULT.json ...
+
+The first form measures, from the root of the repository, and prints tables; it
+takes about two minutes, with -quick ten seconds. The second makes a page of the
+results of one or several machines.
+`
+
 func main() {
-	enc := json.NewEncoder(os.Stdout)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(thisMachine()); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run runs a command line and returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var err error
+	if len(args) > 0 && args[0] == "report" {
+		err = runReport(args[1:], stdout, stderr)
+	} else {
+		err = runMeasure(ctx, args, stdout, stderr)
 	}
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, flag.ErrHelp): // the flag set has printed the help
+		return 0
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(stderr, "bench: interrupted; nothing has been written")
+		return 130
+	}
+	fmt.Fprintln(stderr, "bench:", err)
+	return 2
+}
+
+// newFlags returns an empty set of flags that prints usage as its help.
+func newFlags(stderr io.Writer) *flag.FlagSet {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		fmt.Fprint(stderr, usage, "\n")
+		flags.PrintDefaults()
+	}
+	return flags
 }

@@ -1,4 +1,4 @@
-package main
+package result
 
 import (
 	"os/exec"
@@ -30,8 +30,8 @@ type Caches struct {
 	L3  int `json:"l3"`
 }
 
-// thisMachine describes the CPU, the system and the build.
-func thisMachine() Machine {
+// ThisMachine describes the CPU, the system and the build.
+func ThisMachine() Machine {
 	c := cpuid.CPU
 	return Machine{
 		CPU:      strings.TrimSpace(c.BrandName),
@@ -46,8 +46,9 @@ func thisMachine() Machine {
 	}
 }
 
-// commit returns the version-control revision of this program, with "+dirty" if
-// the tree had changes: from the build's stamp, else from git.
+// commit returns the revision of this program, with "+dirty" if its tree had
+// changes: the build's stamp, or its version, or what git says of the current
+// directory, for `go run` stamps nothing.
 func commit() string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		settings := make(map[string]string)
@@ -56,6 +57,9 @@ func commit() string {
 		}
 		if revision := settings["vcs.revision"]; revision != "" {
 			return revision + dirty(settings["vcs.modified"] == "true")
+		}
+		if v := info.Main.Version; v != "" && v != "(devel)" {
+			return v
 		}
 	}
 	revision, err := exec.Command("git", "rev-parse", "HEAD").Output()

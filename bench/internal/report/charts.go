@@ -1,0 +1,157 @@
+package report
+
+import (
+	"fmt"
+	"html/template"
+	"math"
+
+	"github.com/seed1982febc/focal/bench/internal/result"
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// A figure is a chart with its title.
+type figure struct {
+	Title string
+	Chart template.HTML
+}
+
+// timeCharts are ns per element against the number of cells, a chart for each
+// operation with a line for each kernel.
+func (v *view) timeCharts() ([]figure, error) {
+	var figures []figure
+	low, high := math.Inf(1), 0.0
+	of := func(op string) func(result.Case) bool {
+		return func(c result.Case) bool { return isBase(c) && c.Op == op && v.isKernel(c.Impl) }
+	}
+	for _, s := range v.Series {
+		if of(s.Op)(s.Case) {
+			low, high = min(low, s.NsPerElement.Low), max(high, s.NsPerElement.High)
+		}
+	}
+	for _, op := range []string{"Sum", "SumGrad", "Each"} {
+		sizes := v.sizes(of(op))
+		if len(sizes) < 2 {
+			continue
+		}
+		c := newChart(360, 300, sizeTicks, decades(low/1.15, high*1.15))
+		first, last := float64(sizes[0]), float64(sizes[len(sizes)-1])
+		yMin, yMax := low/1.2, high*1.3
+		caches := v.Machine.Caches
+		for _, l := range []struct {
+			name string
+			size int
+		}{{"L1", caches.L1D}, {"L2", caches.L2}, {"L3", caches.L3}} {
+			full := float64(l.size) / result.Base("", op, 1).BytesPerElement()
+			if full > first && full < last {
+				c.line(inkGrid, 1, []vg.Length{3, 3}, plotter.XY{X: full, Y: yMin}, plotter.XY{X: full, Y: yMax})
+				c.label(inkMuted, plotter.XY{X: full, Y: yMax}, draw.XRight, vg.Point{X: -4, Y: -10}, l.name)
+			}
+		}
+		for i := len(v.kernels) - 1; i >= 0; i-- { // the preferred one on top
+			kernel := v.kernels[i]
+			var line plotter.XYs
+			for _, n := range sizes {
+				s := v.Find(result.Base(kernel, op, n))
+				if s == nil {
+					continue
+				}
+				t, x := s.NsPerElement, float64(n)
+				line = append(line, plotter.XY{X: x, Y: t.Median})
+				c.line(inkOf(kernel), 1, nil, plotter.XY{X: x, Y: t.Low}, plotter.XY{X: x, Y: t.High})
+				c.dot(inkOf(kernel), plotter.XY{X: x, Y: t.Median}, fmt.Sprintf("%s, n = %s: %s ns", kernel, thousands(n), cell(s)))
+			}
+			c.line(inkOf(kernel), 2, nil, line...)
+		}
+		c.within(first/1.3, last*1.3, yMin, yMax)
+		chart, err := c.svg("ns per element of " + op + " against the number of cells, by kernel")
+		if err != nil {
+			return nil, err
+		}
+		figures = append(figures, figure{op, chart})
+	}
+	return figures, nil
+}
+
+var sizeTicks = []plot.Tick{
+	{Value: 16, Label: "16"}, {Value: 256, Label: "256"}, {Value: 4096, Label: "4k"},
+	{Value: 65536, Label: "65k"}, {Value: 1 << 20, Label: "1M"}, {Value: 1 << 24, Label: "16M"},
+}
+
+// multiplications returns how often the contract's arithmetic multiplies, with or
+// without an addition, or divides, for one cell of the operation and gamma, without
+// clip: what the multiply units of a core have to do whatever the kernel. Counted
+// in the library's focal_generic.go.
+func multiplications(op string, gamma float32) (count float64, known bool) {
+	counts := map[string]map[float32]float64{
+		"Sum":     {0: 23, 1: 25, 2: 24, 2.3: 40},
+		"SumGrad": {0: 29, 1: 31, 2: 30, 2.3: 46},
+	}
+	count, known = counts[op][gamma]
+	return count, known
+}
+
+// rooflines are multiplications per second against multiplications per byte, under
+// the roofs of the core's memory and of its multiply units.
+func (v *view) rooflines() ([]figure, error) {
+	if len(v.Peaks) == 0 || len(v.Bandwidths) == 0 {
+		return nil, nil
+	}
+	var figures []figure
+	for _, f := range []struct{ op, traffic string }{{"Sum", "read"}, {"SumGrad", "copy"}} {
+		const xMin, xMax = 0.1, 30.
+		yMin, yMax := math.Inf(1), 0.0
+		type point struct {
+			plotter.XY
+			kernel, tip string
+		}
+		var points []point
+		for _, s := range v.Series {
+			base := result.Base(s.Impl, f.op, s.N)
+			base.Gamma = s.Gamma
+			count, known := multiplications(f.op, s.Gamma)
+			if s.Case != base || !known || !v.isKernel(s.Impl) || s.N < 1024 || s.Gamma != 2 && s.N > 100_000 {
+				continue
+			}
+			t := s.NsPerElement.Median
+			p := point{plotter.XY{X: count / s.BytesPerElement(), Y: count / t}, s.Impl,
+				fmt.Sprintf("%s, gamma %v, n = %s: %s ns, %s G multiplications/s", s.Impl, s.Gamma, thousands(s.N), three(t), three(count/t))}
+			points = append(points, p)
+			yMin = min(yMin, p.Y)
+		}
+		if points == nil {
+			continue
+		}
+		for _, p := range v.Peaks {
+			yMax = max(yMax, result.Summarize(p.Samples).Median)
+		}
+		peak := yMax
+		yMin, yMax = min(yMin, 1)/1.3, yMax*2
+		c := newChart(520, 380, decades(xMin, xMax), decades(yMin, yMax))
+		for _, b := range v.Bandwidths {
+			if b.Op != f.traffic {
+				continue
+			}
+			rate := result.Summarize(b.Samples).Median
+			c.line(inkMuted, 1.25, nil, plotter.XY{X: xMin, Y: xMin * rate}, plotter.XY{X: peak / rate, Y: peak})
+			c.label(inkMuted, plotter.XY{X: xMin, Y: xMin * rate}, draw.XLeft, vg.Point{X: 3, Y: 12}, fmt.Sprintf("%s %s GB/s", b.Level, three(rate)))
+		}
+		for _, p := range v.Peaks {
+			rate := result.Summarize(p.Samples).Median
+			c.line(inkOf(p.Kernel), 1.25, nil, plotter.XY{X: xMin, Y: rate}, plotter.XY{X: xMax, Y: rate})
+		}
+		c.label(inkMuted, plotter.XY{X: xMax, Y: peak}, draw.XRight, vg.Point{Y: 5}, "multiply-adds "+three(peak)+" G/s")
+		for _, p := range points {
+			c.dot(inkOf(p.kernel), p.XY, p.tip)
+		}
+		c.within(xMin, xMax, yMin, yMax)
+		chart, err := c.svg("roofline of " + f.op)
+		if err != nil {
+			return nil, err
+		}
+		figures = append(figures, figure{f.op, chart})
+	}
+	return figures, nil
+}

@@ -1,0 +1,62 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/seed1982febc/focal/bench/internal/result"
+)
+
+// cell is a series in a table, "" if there is none.
+func cell(s *result.Series) string {
+	if s == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s ±%.0f%%", three(s.NsPerElement.Median), math.Ceil(100*s.NsPerElement.Spread()))
+}
+
+// three spells a number with three digits, or all of those before the point.
+func three(v float64) string {
+	switch {
+	case v >= 100:
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	case v >= 10:
+		return strconv.FormatFloat(v, 'f', 1, 64)
+	case v >= 1:
+		return strconv.FormatFloat(v, 'f', 2, 64)
+	}
+	return strconv.FormatFloat(v, 'f', 3, 64)
+}
+
+// si spells a rate with the letter of its power of a thousand.
+func si(v float64) string {
+	for _, unit := range []string{"", "k", "M"} {
+		if v < 1000 {
+			return three(v) + unit
+		}
+		v /= 1000
+	}
+	return three(v) + "G"
+}
+
+// thousands spells a whole number with a comma after every three digits.
+func thousands(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// bytes spells a size in KiB or MiB.
+func bytes(n int) string {
+	if n >= 1<<20 {
+		return strings.TrimSuffix(fmt.Sprintf("%.1f", float64(n)/(1<<20)), ".0") + " MiB"
+	}
+	return fmt.Sprintf("%d KiB", n>>10)
+}
+
+// plain spells a round number without an exponent.
+func plain(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }

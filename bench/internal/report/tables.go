@@ -1,0 +1,411 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/seed1982febc/focal/bench/internal/result"
+)
+
+// A Table is figures of one run. The first column says what a row is about.
+type Table struct {
+	Title string
+	Note  string
+	Head  []string
+	Rows  [][]string
+}
+
+// Tables returns all figures of a run.
+func Tables(r *result.Run) []Table {
+	v := newView(r)
+	var all []Table
+	for _, op := range []string{"Sum", "SumGrad", "Each"} {
+		all = append(all, v.bySize(op))
+	}
+	for _, n := range v.variedSizes() {
+		all = append(all, v.variations(n))
+	}
+	all = append(all, v.heads(), v.workers(), v.latency())
+	for _, base := range v.rivalBases() {
+		all = append(all, v.rivals(base))
+	}
+	all = append(all, v.limits(), v.absent())
+	return slices.DeleteFunc(all, func(t Table) bool { return len(t.Rows) == 0 })
+}
+
+// A view is a run with what the tables and charts ask of it.
+type view struct {
+	*result.Run
+	kernels []string // those with series, in the library's order of preference
+}
+
+func newView(r *result.Run) *view {
+	v := &view{Run: r}
+	for _, k := range r.Machine.Kernels {
+		if slices.ContainsFunc(r.Series, func(s result.Series) bool { return s.Impl == string(k) }) {
+			v.kernels = append(v.kernels, string(k))
+		}
+	}
+	return v
+}
+
+// isKernel tells a kernel from a rival and from the plain loops.
+func (v *view) isKernel(impl string) bool { return slices.Contains(v.kernels, impl) }
+
+// isBase reports whether only implementation, operation and n make the case.
+func isBase(c result.Case) bool { return c == result.Base(c.Impl, c.Op, c.N) }
+
+// sizes returns the sorted numbers of cells of the series that ok accepts.
+func (v *view) sizes(ok func(result.Case) bool) []int {
+	var all []int
+	for _, s := range v.Series {
+		if ok(s.Case) {
+			all = append(all, s.N)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// bySize is an operation's time by kernel and number of cells.
+func (v *view) bySize(op string) Table {
+	t := Table{
+		Title: op + " by number of cells",
+		Note:  "ns per element, ± half the distance of the quartiles; gamma 2, one worker, 1 % positive and 3 % ignored labels. The rates are those of the first kernel.",
+		Head:  append(append([]string{"n"}, v.kernels...), "elements/s", "GB/s"),
+	}
+	for _, n := range v.sizes(func(c result.Case) bool { return isBase(c) && c.Op == op && v.isKernel(c.Impl) }) {
+		row := []string{thousands(n)}
+		for _, k := range v.kernels {
+			row = append(row, cell(v.Find(result.Base(k, op, n))))
+		}
+		rates := []string{"", ""}
+		if s := v.Find(result.Base(v.kernels[0], op, n)); s != nil {
+			rates = []string{si(s.ElementsPerSecond), three(s.GBPerSecond)}
+		}
+		t.Rows = append(t.Rows, append(row, rates...))
+	}
+	return t
+}
+
+// varied reports whether data or parameters are not those of the base case, and
+// nothing else.
+func varied(c result.Case) bool {
+	return !isBase(c) && c.Layout == result.Contiguous && c.Workers == 1 && c.Calls == result.Independent
+}
+
+func (v *view) variedSizes() []int {
+	return v.sizes(func(c result.Case) bool { return varied(c) && v.isKernel(c.Impl) })
+}
+
+// variations is what changes the time at a number of cells.
+func (v *view) variations(n int) Table {
+	t := Table{
+		Title: "One thing changed, n = " + thousands(n),
+		Note:  "ns per element, and times the first row.",
+		Head:  append([]string{""}, v.columns()...),
+	}
+	var cases []result.Case
+	for _, s := range v.Series {
+		if c := s.Case; s.N == n && v.isKernel(c.Impl) && (isBase(c) || varied(c)) && c.Op != "Each" {
+			c.Impl, c.Op = "", ""
+			cases = append(cases, c)
+		}
+	}
+	for _, c := range unique(cases) {
+		base := c
+		base.Gamma, base.Clip, base.Labels, base.Logits = 2, 0, result.Realistic, result.Normal
+		t.Rows = append(t.Rows, v.row(describe(c), c, &base))
+	}
+	return t
+}
+
+// columns are the headings of row's cells.
+func (v *view) columns() []string {
+	var head []string
+	for _, op := range []string{"Sum", "SumGrad"} {
+		for _, k := range v.kernels {
+			head = append(head, op+" "+k)
+		}
+	}
+	return head
+}
+
+// row is a case's time for Sum and SumGrad with every kernel, and how it compares
+// with the base, if there is one.
+func (v *view) row(label string, c result.Case, base *result.Case) []string {
+	row := []string{label}
+	for _, op := range []string{"Sum", "SumGrad"} {
+		for _, k := range v.kernels {
+			c.Impl, c.Op = k, op
+			s := v.Find(c)
+			text := cell(s)
+			if s != nil && base != nil && *base != c {
+				base.Impl, base.Op = k, op
+				if b := v.Find(*base); b != nil && *base != c {
+					text = fmt.Sprintf("%s  %.2fx", three(s.NsPerElement.Median), s.NsPerElement.Median/b.NsPerElement.Median)
+				}
+			}
+			row = append(row, text)
+		}
+	}
+	return row
+}
+
+// heads compares raw heads with cells that lie one after the other, and with the
+// plain loops.
+func (v *view) heads() Table {
+	t := Table{
+		Title: "Raw heads",
+		Note:  "ns per element, and times the same cells one after the other. The plain loop only gathers the channel and adds it up, and for SumGrad stores it too.",
+		Head:  append(append([]string{""}, v.columns()...), "Sum loop", "SumGrad loop"),
+	}
+	var cases []result.Case
+	for _, s := range v.Series {
+		if c := s.Case; c.Layout != result.Contiguous && v.isKernel(c.Impl) {
+			c.Impl, c.Op = "", ""
+			cases = append(cases, c)
+		}
+	}
+	for _, c := range unique(cases) {
+		base := c
+		base.Layout = result.Contiguous
+		row := v.row(layoutName(c.Layout)+", n = "+thousands(c.N), c, &base)
+		for _, op := range []string{"Sum", "SumGrad"} {
+			c.Impl, c.Op = result.Loop, op
+			row = append(row, cell(v.Find(c)))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// workers compares several workers with one.
+func (v *view) workers() Table {
+	t := Table{
+		Title: "Workers",
+		Note:  "ns per element, and times the same with one worker.",
+		Head:  append([]string{""}, v.columns()...),
+	}
+	var cases []result.Case
+	for _, s := range v.Series {
+		if c := s.Case; c.Workers > 1 && v.isKernel(c.Impl) {
+			c.Impl, c.Op = "", ""
+			cases = append(cases, c)
+		}
+	}
+	for _, c := range unique(cases) {
+		base := c
+		base.Workers = 1
+		t.Rows = append(t.Rows, v.row(fmt.Sprintf("%d workers, n = %s", c.Workers, thousands(c.N)), c, &base))
+	}
+	return t
+}
+
+// latency is the time of small calls.
+func (v *view) latency() Table {
+	t := Table{
+		Title: "Small calls",
+		Note:  "ns per call.",
+		Head:  append([]string{""}, v.columns()...),
+	}
+	add := func(n int, calls, label string) {
+		row, any := []string{label + ", n = " + thousands(n)}, false
+		for _, op := range []string{"Sum", "SumGrad"} {
+			for _, k := range v.kernels {
+				c := result.Base(k, op, n)
+				c.Calls = calls
+				text := ""
+				if s := v.Find(c); s != nil {
+					text, any = three(s.NsPerElement.Median*float64(n)), true
+				}
+				row = append(row, text)
+			}
+		}
+		if any {
+			t.Rows = append(t.Rows, row)
+		}
+	}
+	for _, n := range v.sizes(func(c result.Case) bool { return c.Calls == result.Dependent }) {
+		add(n, result.Independent, "back to back")
+		add(n, result.Dependent, "each needs the last one's sum")
+	}
+	return t
+}
+
+// rivalBases returns the data that rivals were measured on, as cases of no
+// implementation and operation.
+func (v *view) rivalBases() []result.Case {
+	var bases []result.Case
+	for _, s := range v.Series {
+		if c := s.Case; !v.isKernel(c.Impl) && c.Impl != result.Loop {
+			c.Impl, c.Op, c.Workers = "", "", 1
+			bases = append(bases, c)
+		}
+	}
+	return unique(bases)
+}
+
+// A contender is a kernel or a rival with what it takes on some data.
+type contender struct {
+	name         string
+	about        string
+	ours         bool
+	sum, sumGrad *result.Series
+}
+
+// time is what the contender is ordered by.
+func (c contender) time() float64 {
+	s := cmp.Or(c.sumGrad, c.sum)
+	return s.NsPerElement.Median
+}
+
+// contenders returns all who took part on a base, the fastest first.
+func (v *view) contenders(base result.Case) []contender {
+	var all []contender
+	for _, s := range v.Series {
+		c := s.Case
+		name, ours := c.Impl, v.isKernel(c.Impl)
+		if ours {
+			name = ourName(c.Impl, c.Workers)
+		}
+		c.Impl, c.Op, c.Workers = "", "", 1
+		if c != base || s.Impl == result.Loop || s.Op == "Each" {
+			continue
+		}
+		i := slices.IndexFunc(all, func(c contender) bool { return c.name == name })
+		if i < 0 {
+			i = len(all)
+			all = append(all, contender{name: name, ours: ours, about: v.about(s.Impl)})
+		}
+		if s.Op == "Sum" {
+			all[i].sum = &s
+		} else {
+			all[i].sumGrad = &s
+		}
+	}
+	slices.SortStableFunc(all, func(a, b contender) int { return cmp.Compare(a.time(), b.time()) })
+	return all
+}
+
+// ourName is the name of a kernel among rivals, whose own names say the threads in
+// the same way.
+func ourName(kernel string, workers int) string {
+	if workers > 1 {
+		return fmt.Sprintf("focal %s-%dt", kernel, workers)
+	}
+	return "focal " + kernel
+}
+
+func (v *view) about(impl string) string {
+	for _, r := range v.Rivals {
+		if r.Name == impl {
+			return r.About
+		}
+	}
+	return ""
+}
+
+// rivals compares everyone with the first kernel.
+func (v *view) rivals(base result.Case) Table {
+	t := Table{
+		Title: "Rivals, " + dataName(base),
+		Note:  "ns per element, and times the first kernel. Each does the whole job: it leaves ignored cells out and reduces to the sum, and for SumGrad computes the gradient; each has shown first that it computes the same.",
+		Head:  []string{"", "Sum", "", "SumGrad", "", "what it is"},
+	}
+	all := v.contenders(base)
+	versus := func(s, first *result.Series) []string {
+		if s == nil || first == nil {
+			return []string{cell(s), ""}
+		}
+		return []string{cell(s), three(s.NsPerElement.Median/first.NsPerElement.Median) + "x"}
+	}
+	var first contender
+	if i := slices.IndexFunc(all, func(c contender) bool { return len(v.kernels) > 0 && c.name == ourName(v.kernels[0], 1) }); i >= 0 {
+		first = all[i]
+	}
+	for _, c := range all {
+		row := append([]string{c.name}, versus(c.sum, first.sum)...)
+		t.Rows = append(t.Rows, append(append(row, versus(c.sumGrad, first.sumGrad)...), c.about))
+	}
+	return t
+}
+
+// limits is what one core can do at most.
+func (v *view) limits() Table {
+	t := Table{
+		Title: "What one core can do at most",
+		Head:  []string{"", "", ""},
+	}
+	for _, b := range v.Bandwidths {
+		s := result.Summarize(b.Samples)
+		verb := map[string]string{"read": "read", "copy": "read and write"}[b.Op]
+		t.Rows = append(t.Rows, []string{b.Level + " " + verb + ", " + b.Loop, three(s.Median) + " GB/s", "working set " + bytes(b.Bytes)})
+	}
+	for _, p := range v.Peaks {
+		s := result.Summarize(p.Samples)
+		t.Rows = append(t.Rows, []string{"multiply-adds, " + p.Kernel, three(s.Median) + " G/s", "of float32 numbers"})
+	}
+	return t
+}
+
+func (v *view) absent() Table {
+	t := Table{Title: "Not measured", Head: []string{"", ""}}
+	for _, a := range v.Absent {
+		t.Rows = append(t.Rows, []string{a.Name, a.Reason})
+	}
+	return t
+}
+
+// unique returns cases without repetitions, in order.
+func unique(cases []result.Case) []result.Case {
+	var all []result.Case
+	for _, c := range cases {
+		if !slices.Contains(all, c) {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// describe says in which way data and parameters of a case are not those of the
+// base case.
+func describe(c result.Case) string {
+	var parts []string
+	base := result.Base(c.Impl, c.Op, c.N)
+	if c.Gamma != base.Gamma {
+		parts = append(parts, fmt.Sprintf("gamma %v", c.Gamma))
+	}
+	if c.Clip != base.Clip {
+		parts = append(parts, fmt.Sprintf("clip %v", c.Clip))
+	}
+	if c.Labels != base.Labels {
+		parts = append(parts, "labels "+c.Labels)
+	}
+	if c.Logits != base.Logits {
+		parts = append(parts, "logits "+c.Logits)
+	}
+	if parts == nil {
+		return "gamma 2, labels realistic, logits normal"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// layoutName spells a layout.
+func layoutName(layout string) string {
+	kind, shape, ok := strings.Cut(layout, "-")
+	if !ok {
+		return layout
+	}
+	return strings.ToUpper(kind) + " " + shape
+}
+
+// dataName says what rivals were measured on.
+func dataName(base result.Case) string {
+	if base.Layout == result.Contiguous {
+		return "n = " + thousands(base.N)
+	}
+	return fmt.Sprintf("raw head %s, n = %s", layoutName(base.Layout), thousands(base.N))
+}

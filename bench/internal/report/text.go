@@ -1,0 +1,82 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/seed1982febc/focal/bench/internal/result"
+)
+
+// WriteText writes the tables of a run for a terminal.
+func WriteText(w io.Writer, r *result.Run) error {
+	var b strings.Builder
+	for _, line := range Headline(r) {
+		fmt.Fprintln(&b, line)
+	}
+	for _, t := range Tables(r) {
+		fmt.Fprintf(&b, "\n%s\n", t.Title)
+		if t.Note != "" {
+			fmt.Fprintln(&b, t.Note)
+		}
+		tw := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+		if strings.Join(t.Head, "") != "" {
+			fmt.Fprintln(tw, strings.Join(t.Head, "\t"))
+		}
+		for _, row := range t.Rows {
+			fmt.Fprintln(tw, strings.TrimRight(strings.Join(row, "\t"), "\t"))
+		}
+		tw.Flush()
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// Headline says on which machine, with what and when a run was made.
+func Headline(r *result.Run) []string {
+	m := r.Machine
+	return []string{
+		fmt.Sprintf("%s, %d CPUs, caches %s", cpuName(m), m.Cores, caches(m.Caches)),
+		fmt.Sprintf("%s/%s, %s, commit %s", m.OS, m.Arch, m.Go, commit(m)),
+		fmt.Sprintf("%s, %s: %d rounds in %.0f s", r.Command, r.Started.Format("2006-01-02"), r.Rounds, r.Seconds),
+	}
+}
+
+func cpuName(m result.Machine) string {
+	if m.CPU == "" {
+		return "unknown " + m.Arch + " CPU"
+	}
+	return m.CPU
+}
+
+func caches(c result.Caches) string {
+	var parts []string
+	for _, l := range []struct {
+		name string
+		size int
+	}{{"L1d", c.L1D}, {"L2", c.L2}, {"L3", c.L3}} {
+		if l.size > 0 {
+			parts = append(parts, l.name+" "+bytes(l.size))
+		}
+	}
+	if parts == nil {
+		return "unknown"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// commit is the commit, shortened.
+func commit(m result.Machine) string {
+	revision, dirty, _ := strings.Cut(m.Commit, "+")
+	if revision == "" {
+		return "unknown"
+	}
+	if len(revision) == 40 {
+		revision = revision[:12]
+	}
+	if dirty != "" {
+		revision += " with changes"
+	}
+	return revision
+}

@@ -1,0 +1,32 @@
+package result
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+)
+
+// WriteBenchfmt writes r in the format of `go test -bench`, a line for each
+// sample, for benchstat.
+func (r *Run) WriteBenchfmt(w io.Writer) error {
+	b := bufio.NewWriter(w)
+	m := &r.Machine
+	fmt.Fprintf(b, "goos: %s\ngoarch: %s\npkg: github.com/seed1982febc/focal/bench\ncpu: %s\ngo: %s\n", m.OS, m.Arch, m.CPU, m.Go)
+	if m.Commit != "" {
+		fmt.Fprintf(b, "commit: %s\n", m.Commit)
+	}
+	for _, s := range r.Series {
+		for _, ns := range s.Samples {
+			perElement := ns / float64(s.N)
+			fmt.Fprintf(b, "BenchmarkFocal/%s-%d\t%d\t%.6g ns/op\t%.6g ns/elem\t%.6g elem/s\t%.6g B/s\n",
+				s.Name(), m.Cores, s.CallsPerSample, ns, perElement, 1e9/perElement, 1e9*s.BytesPerElement()/perElement)
+		}
+	}
+	return b.Flush()
+}
+
+// Name is the case as keys and values, which benchstat can group and filter by.
+func (c Case) Name() string {
+	return fmt.Sprintf("impl=%s/op=%s/gamma=%v/clip=%v/n=%d/workers=%d/layout=%s/labels=%s/logits=%s/calls=%s",
+		c.Impl, c.Op, c.Gamma, c.Clip, c.N, c.Workers, c.Layout, c.Labels, c.Logits, c.Calls)
+}

@@ -1,0 +1,127 @@
+package suite
+
+import (
+	"context"
+	"math/rand/v2"
+	"strconv"
+	"time"
+)
+
+// A task is one thing to be timed, and its samples.
+type task struct {
+	run      timer
+	optional bool      // an error ends the task, not the measurement
+	err      error     // that ended it
+	calls    int       // of one sample
+	cost     float64   // estimated ns of a sample and its warm-up
+	samples  []float64 // ns per call
+}
+
+// A plan says how long to measure.
+type plan struct {
+	sample    time.Duration // what a sample should take, if a call is not longer
+	budget    time.Duration // for all samples of all tasks
+	minRounds int
+	maxRounds int
+}
+
+// Progress is told what is being done and which part of it is over, 0 to 1.
+type Progress func(stage string, part float64)
+
+// measure takes a sample of every task in each of several rounds, each time in
+// another order, so that a drift of the machine's speed and the state in which one
+// task leaves it hit all alike. It returns the number of rounds.
+func measure(ctx context.Context, tasks []*task, p plan, progress Progress) (rounds int, err error) {
+	round := 0.0
+	for i, t := range tasks {
+		progress("calibrating", float64(i)/float64(len(tasks)))
+		if err := t.try(ctx, func() error { return t.calibrate(p.sample) }); err != nil {
+			return 0, err
+		}
+		round += t.cost
+	}
+	rounds = max(p.minRounds, min(p.maxRounds, int(float64(p.budget)/max(round, 1))))
+
+	rng := rand.New(rand.NewPCG(3, 3))
+	spent := 0.0
+	for range rounds {
+		for _, i := range rng.Perm(len(tasks)) {
+			t := tasks[i]
+			progress("measuring", spent/(float64(rounds)*max(round, 1)))
+			if err := t.try(ctx, t.sample); err != nil {
+				return 0, err
+			}
+			spent += t.cost
+		}
+	}
+	progress("measuring", 1)
+	return rounds, nil
+}
+
+// try does a step of a task that has not ended, and returns an error if the
+// measurement has to end.
+func (t *task) try(ctx context.Context, step func() error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if t.err != nil {
+		return nil
+	}
+	err := step()
+	if err != nil && t.optional && ctx.Err() == nil {
+		t.err = err
+		return nil
+	}
+	return err
+}
+
+// calibrate sets how many calls make a sample.
+func (t *task) calibrate(sample time.Duration) error {
+	if _, err := t.run(1); err != nil { // first touch of memory and code
+		return err
+	}
+	for calls := 1; ; {
+		d, err := t.run(calls)
+		if err != nil {
+			return err
+		}
+		perCall := float64(max(d, 1)) / float64(calls)
+		want := float64(sample) / perCall
+		if d >= sample/4 {
+			t.calls = max(1, int(want))
+			t.cost = perCall * float64(t.calls+t.warmUp())
+			return nil
+		}
+		calls = int(min(want, 100*float64(calls))) + 1
+	}
+}
+
+// warmUp is the number of calls before a sample that bring data back into caches.
+// A single long call has no use for it.
+func (t *task) warmUp() int {
+	if t.calls == 1 {
+		return 0
+	}
+	return (t.calls + 7) / 8
+}
+
+// sample takes one sample.
+func (t *task) sample() error {
+	if n := t.warmUp(); n > 0 {
+		if _, err := t.run(n); err != nil {
+			return err
+		}
+	}
+	d, err := t.run(t.calls)
+	if err != nil {
+		return err
+	}
+	t.samples = append(t.samples, significant(float64(max(d, 1))/float64(t.calls)))
+	return nil
+}
+
+// significant rounds to six digits, more than any clock here is good for.
+func significant(v float64) float64 {
+	r, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 6, 64), 64)
+	return r
+}

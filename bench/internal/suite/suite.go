@@ -1,0 +1,119 @@
+// Package suite measures the kernels of package focal, their rivals, and what the
+// machine can do at most.
+package suite
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/seed1982febc/focal/bench/internal/result"
+	"github.com/seed1982febc/focal/bench/internal/rival"
+)
+
+// Options say what to measure.
+type Options struct {
+	Quick    bool           // a few cases, ten seconds
+	Only     *regexp.Regexp // cases whose name matches; nil: all
+	Testdata string         // directory of the head that comes with the library
+	NoRivals bool
+	Rivals   rival.Options
+	Progress Progress
+}
+
+// alpha is the weight of positives in all cases.
+const alpha = 0.25
+
+// The plans of a default and of a quick run.
+var (
+	defaultPlan = plan{sample: 20 * time.Millisecond, budget: 90 * time.Second, minRounds: 5, maxRounds: 25}
+	quickPlan   = plan{sample: 4 * time.Millisecond, budget: 5 * time.Second, minRounds: 5, maxRounds: 25}
+)
+
+func (o *Options) wants(c result.Case) bool {
+	return o.Only == nil || o.Only.MatchString(c.Name())
+}
+
+// An entry is a task that becomes a series.
+type entry struct {
+	result.Case
+	task
+}
+
+// Run measures and returns all but the command of a run. When ctx ends it returns
+// ctx's error soon: at the end of the sample that is being taken.
+func Run(ctx context.Context, opts Options) (*result.Run, error) {
+	machine := result.ThisMachine()
+	run := &result.Run{Format: result.Format, Machine: machine, Started: time.Now().UTC().Truncate(time.Second)}
+	p, cases := defaultPlan, defaultCases(machine.Kernels, machine.Cores)
+	if opts.Quick {
+		p, cases = quickPlan, quickCases(machine.Kernels, machine.Cores)
+	}
+	bases := rivalBases(opts.Quick)
+	if opts.NoRivals {
+		bases = nil
+	}
+	opts.Progress("making data", 0)
+	head, err := readHead(opts.Testdata)
+	if err != nil {
+		cases = slices.DeleteFunc(cases, func(c result.Case) bool { return c.Labels == testdata })
+		run.Absent = append(run.Absent, result.Absent{Name: testdata, Reason: err.Error()})
+	}
+	cases = slices.DeleteFunc(cases, func(c result.Case) bool { return !opts.wants(c) })
+	d, err := newData(slices.Concat(cases, bases), head)
+	if err != nil {
+		return nil, err
+	}
+
+	var entries []*entry
+	for _, c := range cases {
+		t, err := d.timer(c)
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, &entry{Case: c, task: task{run: t}})
+	}
+	opts.Progress("starting the rivals", 0)
+	rivals, err := d.openRivals(ctx, bases, opts.Rivals)
+	defer rivals.close()
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range rivals.entries {
+		if opts.wants(e.Case) {
+			entries = append(entries, e)
+		}
+	}
+	if len(entries) == 0 {
+		return nil, errors.New("no case to measure")
+	}
+	limits := limits(machine.Caches)
+
+	var tasks []*task
+	for _, e := range entries {
+		tasks = append(tasks, &e.task)
+	}
+	for _, l := range limits {
+		tasks = append(tasks, &l.task)
+	}
+	if run.Rounds, err = measure(ctx, tasks, p, opts.Progress); err != nil {
+		return nil, err
+	}
+
+	for _, e := range entries {
+		if e.err != nil {
+			rivals.miss(e.Impl, e.err.Error())
+			continue
+		}
+		run.Series = append(run.Series, result.NewSeries(e.Case, e.calls, e.samples))
+	}
+	for _, l := range limits {
+		l.addTo(run)
+	}
+	run.Rivals = rivals.rivals
+	run.Absent = append(run.Absent, rivals.absent...)
+	run.Seconds = time.Since(run.Started).Seconds()
+	return run, nil
+}

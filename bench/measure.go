@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/seed1982febc/focal/bench/internal/report"
+	"github.com/seed1982febc/focal/bench/internal/rival"
+	"github.com/seed1982febc/focal/bench/internal/suite"
+	"golang.org/x/term"
+)
+
+func runMeasure(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := newFlags(stderr)
+	quick := flags.Bool("quick", false, "measure a few cases, in ten seconds")
+	only := flags.String("run", "", "measure only the cases whose name, as in -benchfmt, matches `REGEXP`")
+	rivals := flags.String("rivals", "", "the rivals to measure: none, all, or `LIST` of "+strings.Join(rival.Names(), ",")+
+		"\n(default all but gomlx and gorgonia, with -quick those that start at once)")
+	testdata := flags.String("testdata", "testdata", "`DIR` of the library's testdata")
+	output := flags.String("o", "", "write the results as JSON to `FILE`")
+	benchfmt := flags.String("benchfmt", "", "write the results to `FILE` in the format of go test -bench, for benchstat")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+
+	opts := suite.Options{Quick: *quick, Testdata: *testdata}
+	opts.Rivals.GoRivals = "bench/rivals"
+	switch {
+	case *rivals == "none":
+		opts.NoRivals = true
+	case *rivals == "all":
+		opts.Rivals.Names = rival.Names()
+	case *rivals != "":
+		opts.Rivals.Names = strings.Split(*rivals, ",")
+	case *quick:
+		opts.Rivals.Names = suite.InProcess
+	}
+	if *only != "" {
+		var err error
+		if opts.Only, err = regexp.Compile(*only); err != nil {
+			return fmt.Errorf("-run: %w", err)
+		}
+	}
+
+	jsonFile, err := createFile(*output)
+	if err != nil {
+		return err
+	}
+	defer jsonFile.discard()
+	benchfmtFile, err := createFile(*benchfmt)
+	if err != nil {
+		return err
+	}
+	defer benchfmtFile.discard()
+
+	var done func()
+	opts.Progress, done = newProgress(stderr)
+	result, err := suite.Run(ctx, opts)
+	done()
+	if err != nil {
+		return err
+	}
+	result.Command = strings.Join(append([]string{"go run ./bench"}, args...), " ")
+
+	if err := report.WriteText(stdout, result); err != nil {
+		return err
+	}
+	if err := jsonFile.write(result.Write); err != nil {
+		return err
+	}
+	return benchfmtFile.write(result.WriteBenchfmt)
+}
+
+// newProgress shows a bar on a terminal and nothing elsewhere. done removes it.
+func newProgress(stderr io.Writer) (show suite.Progress, done func()) {
+	f, ok := stderr.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return func(string, float64) {}, func() {}
+	}
+	const steps = 1000
+	bar := progressbar.NewOptions(steps,
+		progressbar.OptionSetWriter(f),
+		progressbar.OptionFullWidth(),
+		progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetPredictTime(true),
+	)
+	stage := ""
+	show = func(now string, part float64) {
+		if now != stage {
+			stage = now
+			bar.Reset()
+			bar.Describe(stage)
+		}
+		bar.Set(int(steps * part))
+	}
+	return show, func() { bar.Finish() }
+}
+
+// A file is one that appears under its name only when it is complete. A nil file
+// is none.
+type file struct {
+	*os.File
+	name string
+}
+
+// createFile returns an empty file that is going to be name, nil if name is "".
+func createFile(name string) (*file, error) {
+	if name == "" {
+		return nil, nil
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), ".bench-*")
+	if err != nil {
+		return nil, err
+	}
+	return &file{f, name}, nil
+}
+
+// write fills f and gives it its name.
+func (f *file) write(fill func(io.Writer) error) error {
+	if f == nil {
+		return nil
+	}
+	if err := fill(f); err != nil {
+		return err
+	}
+	if err := f.Chmod(0o644); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), f.name)
+}
+
+// discard removes a file that has not been written.
+func (f *file) discard() {
+	if f != nil {
+		f.Close()
+		os.Remove(f.Name()) // of a file that write has renamed there is nothing left here
+	}
+}
