@@ -93,7 +93,6 @@ func (b *bench) startChild(argv []string, name string, threads int, scratch stri
 	}
 	count := strconv.Itoa(threads)
 	c.cmd = exec.CommandContext(ctx, argv[0], append(argv[1:], name, b.dataPath(), count)...)
-	c.cmd.Dir = scratch
 	c.cmd.Stdout = &lineWriter{lines: c.lines, done: ctx.Done()}
 	c.cmd.Stderr = c.stderr
 	c.cmd.WaitDelay = time.Second

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -77,7 +78,7 @@ func openC(b *bench, name string, threads int) (runner, string, error) {
 		return nil, "", err
 	}
 	run, about, err := b.startChild([]string{program}, name, threads, dir, b.patience.ready)
-	return run, fmt.Sprintf("%s, %v", about, flags), err
+	return run, about + " " + strings.Join(flags, " "), err
 }
 
 // openGo builds the program of the module bench/rivals, once, and starts one of

@@ -30,7 +30,8 @@
 // FOCAL_BENCH_PYTHON names, else python3; the C compiler is FOCAL_BENCH_CC, else
 // gcc. gomlx and gorgonia are a program of their own, in bench/rivals, which is
 // built when they are asked for by name. They and those of Python and C are child
-// processes; Close or the end of Open's context kills them.
+// processes; Close or the end of Open's context kills them, and if the program just
+// ends, they go when they see the end of their input.
 package rival
 
 import (
@@ -219,44 +220,40 @@ func Open(ctx context.Context, in Input, opts Options) ([]*Rival, []Absent, erro
 	}
 
 	type entry struct {
-		rival  *Rival
-		absent *Absent
+		kind    kind
+		threads int
+		rival   *Rival
+		err     error
 	}
 	var entries []*entry
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, runtime.GOMAXPROCS(0)) // as many start at a time
-	start := func(k kind, threads int) {
-		e := new(entry)
-		entries = append(entries, e)
-		wg.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
-			r, err := b.open(k, threads)
-			if err != nil {
-				e.absent = &Absent{Name: label(k, threads), Reason: oneLine(err.Error())}
-				return
-			}
-			e.rival = r
-		})
-	}
 	for _, k := range kinds {
 		if opts.Names == nil && k.onDemand || opts.Names != nil && !slices.Contains(opts.Names, k.name) {
 			continue
 		}
-		start(k, 1)
+		entries = append(entries, &entry{kind: k, threads: 1})
 		if k.threaded && opts.Threads > 1 {
-			start(k, opts.Threads)
+			entries = append(entries, &entry{kind: k, threads: opts.Threads})
 		}
+	}
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0)) // as many start at a time
+	for _, e := range entries {
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			e.rival, e.err = b.open(e.kind, e.threads)
+		})
 	}
 	wg.Wait()
 
 	var rivals []*Rival
 	var absent []Absent
-	for _, e := range entries {
-		if e.rival != nil {
+	for i, e := range entries {
+		switch {
+		case e.err == nil:
 			rivals = append(rivals, e.rival)
-		} else {
-			absent = append(absent, *e.absent)
+		case e.threads == 1 || entries[i-1].err == nil: // else its first copy has said so
+			absent = append(absent, Absent{Name: label(e.kind, e.threads), Reason: oneLine(e.err.Error())})
 		}
 	}
 	if err := ctx.Err(); err != nil {

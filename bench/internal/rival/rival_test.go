@@ -232,7 +232,7 @@ func testRivals(t *testing.T, in Input, opts Options) {
 func TestAbsent(t *testing.T) {
 	t.Setenv("FOCAL_BENCH_PYTHON", "no-such-python")
 	t.Setenv("FOCAL_BENCH_CC", "no-such-cc")
-	rivals, absent, err := Open(t.Context(), contiguous(100, 2), Options{Names: Names(), Threads: 1})
+	rivals, absent, err := Open(t.Context(), contiguous(100, 2), Options{Names: Names(), Threads: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,12 @@
 #include <string.h>
 #include <time.h>
 
+#ifdef __clang__
+#define COMPILER __VERSION__
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
+
 static int64_t runs, step, offset, plane; // runs of plane cells, step apart
 static float pos, neg, gam;               // class weights and gamma
 static float *logits, *grad;              // the whole tensor, and one like it
@@ -95,7 +101,7 @@ int main(int argc, char **argv) {
 		puts("absent the data cannot be read");
 		return 1;
 	}
-	printf("ready C loop, %s\n", __VERSION__);
+	puts("ready C loop, " COMPILER);
 	while (fflush(stdout), fgets(line, sizeof line, stdin)) {
 		line[strcspn(line, "\r\n")] = 0;
 		if (!strncmp(line, "sum ", 4))
