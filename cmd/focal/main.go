@@ -1,10 +1,13 @@
-// Command focal computes the binary focal loss of stored detector outputs, and
-// says which of the library's kernels this machine runs.
+// Command focal computes the binary focal loss of stored detector outputs, says
+// which of the library's kernels this machine runs, and checks a kernel at every
+// logit there is.
 //
 //	focal loss head.npy labels.npy
 //	focal info
+//	focal verify
 //
-// Every failure is one line on standard error and exit status 2.
+// Every failure is one line on standard error and exit status 2, but for focal
+// verify, whose usage explains 1 and 130.
 package main
 
 import (
@@ -28,17 +31,30 @@ type command struct {
 var commands = []command{
 	{"loss", lossUsage, runLoss},
 	{"info", infoUsage, runInfo},
+	{"verify", verifyUsage, runVerify},
 }
+
+// A statusError is a failure with an exit status of its own.
+type statusError struct {
+	status int
+	text   string
+}
+
+func (e statusError) Error() string { return e.text }
 
 func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run is main without the process: it returns the exit status, 0 or 2.
+// run is main without the process: it returns the exit status.
 func run(args []string, stdout, stderr io.Writer) int {
 	who, err := dispatch(args, stdout)
 	if err != nil {
 		fmt.Fprintf(stderr, "%s: %s\n", who, oneLine(err.Error()))
+		var own statusError
+		if errors.As(err, &own) {
+			return own.status
+		}
 		return 2
 	}
 	return 0

@@ -1,0 +1,445 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/seed1982febc/focal"
+	"github.com/seed1982febc/focal/cmd/focal/internal/verify"
+)
+
+// sampled makes a run of focal verify quick.
+var sampled = []string{"-every", "30011", "-audit", "100"}
+
+// verifyWith is run for focal verify with another function than the library's,
+// and with the standard error that is to be a terminal or not.
+func verifyWith(t *testing.T, wrap func(*focal.Loss) verify.Func, args ...string) (stdout string, err error) {
+	t.Helper()
+	o, err := parseVerify(append(slices.Clone(sampled), args...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stderr, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stderr.Close()
+	var out bytes.Buffer
+	err = o.run(&out, stderr, wrap)
+	if content, rerr := os.ReadFile(stderr.Name()); rerr != nil || len(content) > 0 {
+		t.Errorf("on a standard error that is no terminal: %q, error %v", content, rerr)
+	}
+	return out.String(), err
+}
+
+func wantStatus(t *testing.T, err error, status int, fragments ...string) {
+	t.Helper()
+	var own statusError
+	if !errors.As(err, &own) || own.status != status {
+		t.Errorf("error %v, want status %d", err, status)
+		return
+	}
+	for _, f := range fragments {
+		if !strings.Contains(own.text, f) {
+			t.Errorf("error %q, want %q in it", own.text, f)
+		}
+	}
+}
+
+// verifyDoc is the JSON document with what the tests look at.
+type verifyDoc struct {
+	Kernel   string
+	Every    int64
+	Logits   int64
+	Complete bool
+	Failures []string
+	Gammas   []struct {
+		Gamma          float64
+		Logits         int64
+		Loss, Gradient struct {
+			Largest struct {
+				ULP   float64
+				Logit *float32
+				Bits  string
+				Label int
+			}
+			Compared, Tiny, Special, Broken int64
+			NearClip                        int64 `json:"near_clip"`
+			Histogram                       []struct{ Count int64 }
+			First                           *struct{ Rule, Got, Want, Bits string } `json:"first_broken"`
+			SHA256                          string
+		}
+		Drops struct{ Steps, Count int64 }
+		Audit *struct {
+			Values int64
+			Worst  struct{ ULP float64 }
+		}
+	}
+}
+
+func decode(t *testing.T, out string) (doc verifyDoc) {
+	t.Helper()
+	if strings.Count(out, "\n") != 1 {
+		t.Fatalf("%q is not one line", out)
+	}
+	if err := json.Unmarshal([]byte(out), &doc); err != nil {
+		t.Fatalf("%q: %v", out, err)
+	}
+	return doc
+}
+
+// The library keeps generous bounds and all rules on a sample, and all kernels
+// give the same results.
+func TestVerify(t *testing.T) {
+	digests := map[string]string{}
+	for _, k := range focal.Kernels() {
+		args := append([]string{"verify", "-json", "-kernel", string(k), "-bound-loss", "20", "-bound-grad", "20"}, sampled...)
+		doc := decode(t, mustRun(t, args...))
+		logits := int64(2 * ((1<<31 + 30010) / 30011))
+		if doc.Kernel != string(k) || doc.Every != 30011 || doc.Logits != logits || !doc.Complete || doc.Failures == nil || len(doc.Failures) != 0 || len(doc.Gammas) != 3 {
+			t.Errorf("%s: %+v", k, doc)
+		}
+		for i, g := range doc.Gammas {
+			if g.Gamma != float64(i) || g.Logits != logits || g.Drops.Steps < logits || g.Audit == nil ||
+				g.Audit.Values != 2*2100 || !(g.Audit.Worst.ULP > 0 && g.Audit.Worst.ULP < 1e-6) {
+				t.Errorf("%s: %+v", k, g)
+			}
+			for name, e := range map[string]struct {
+				ulp                                        float64
+				compared, tiny, special, broken, histogram int64
+				sha                                        string
+			}{
+				"loss":     {g.Loss.Largest.ULP, g.Loss.Compared, g.Loss.Tiny, g.Loss.Special, g.Loss.Broken, bar(g.Loss.Histogram), g.Loss.SHA256},
+				"gradient": {g.Gradient.Largest.ULP, g.Gradient.Compared, g.Gradient.Tiny, g.Gradient.Special, g.Gradient.Broken, bar(g.Gradient.Histogram), g.Gradient.SHA256},
+			} {
+				what := fmt.Sprintf("%s of gamma %v", name, g.Gamma)
+				if !(e.ulp > 0.5 && e.ulp < 20) || e.compared+e.tiny+e.special != 2*logits || e.histogram != e.compared || e.broken != 0 || e.special < 50 || e.tiny < logits/4 {
+					t.Errorf("%s, %s: %+v", k, what, e)
+				}
+				if other, ok := digests[what]; ok && other != e.sha {
+					t.Errorf("%s: the %s has digest %s, with another kernel %s", k, what, e.sha, other)
+				}
+				digests[what] = e.sha
+			}
+		}
+	}
+	values := slices.Sorted(maps.Values(digests))
+	if len(slices.Compact(values)) != 6 || len(values[0]) != 64 {
+		t.Errorf("digests %v", digests)
+	}
+}
+
+func bar(histogram []struct{ Count int64 }) (sum int64) {
+	for _, b := range histogram {
+		sum += b.Count
+	}
+	return sum
+}
+
+func TestVerifyText(t *testing.T) {
+	out := mustRun(t, append([]string{"verify", "-gamma", "2.5", "-clip", "0.01", "-alpha", "0.5"}, sampled...)...)
+	number, cells := `-?[0-9.]+(e[-+][0-9]+)?`, ` +[0-9]+ +[0-9]+\n`
+	want := regexp.MustCompile(`^kernel +[a-z0-9]+
+CPU .*
+build +go.*
+alpha +0\.5
+clip +0\.01
+logits +143114 for each gamma: of either sign, each 30011th
+
+gamma 2\.5
+ +loss +gradient
+  largest error +` + number + ` ULP +` + number + ` ULP
+    at logit +` + number + ` +` + number + `
+    its bits +0x[0-9a-f]{8} +0x[0-9a-f]{8}
+    label +[01] +[01]
+(  error <= ` + number + ` ULP +[0-9]+ +` + number + ` % +[0-9]+ +` + number + ` %
+){3,}  exact value below 2\^-126` + cells + `  near a bound of clip` + cells + `  NaN, infinity, no weight` + cells + `  rules broken +0 +0
+  of [0-9]+ steps to a worse cell [0-9]+ lower the loss(, to at most .* label [01])?
+  audit of 4200 exact values: at most ` + number + ` ULP off, at ` + number + ` \(0x[0-9a-f]{8}\), label [01]
+  SHA-256 of losses     [0-9a-f]{64}
+  SHA-256 of gradients  [0-9a-f]{64}
+$`)
+	if !want.MatchString(out) {
+		t.Errorf("report is\n%s", out)
+	}
+}
+
+func TestVerifyBadFlags(t *testing.T) {
+	dir := t.TempDir()
+	protected := save(t, dir, "file", nil)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"x"}, `"x"`},
+		{[]string{"-gama", "2"}, "-gama"},
+		{[]string{"-gamma", ""}, "-gamma"},
+		{[]string{"-gamma", "1,,2"}, "-gamma"},
+		{[]string{"-gamma", "1,2,1"}, "twice"},
+		{[]string{"-gamma", "0,65"}, "gamma 65"},
+		{[]string{"-gamma", "NaN"}, "gamma NaN"},
+		{[]string{"-alpha", "2"}, "alpha 2"},
+		{[]string{"-clip", "0.5"}, "clip 0.5"},
+		{[]string{"-kernel", "mmx"}, `"mmx"`},
+		{[]string{"-workers", "-1"}, "-workers -1"},
+		{[]string{"-every", "0"}, "-every 0"},
+		{[]string{"-every", "2147483649"}, "-every 2147483649"},
+		{[]string{"-every", "-1"}, "-every"},
+		{[]string{"-audit", "-1"}, "-audit -1"},
+		{[]string{"-bound-loss", "-1"}, "-bound-loss -1"},
+		{[]string{"-bound-grad", "NaN"}, "-bound-grad NaN"},
+		{[]string{"-plot", filepath.Join(dir, "nowhere", "p.svg")}, "nowhere"},
+		{[]string{"-plot", dir}, "not a regular file"},
+		{[]string{"-state", filepath.Join(protected, "s")}, protected},
+		{[]string{"-state", filepath.Join(dir, "s"), "-plot", filepath.Join(dir, "s")}, "-state and -plot"},
+		{[]string{"-state", protected}, protected + ": not a"},
+	} {
+		mustFail(t, append([]string{"verify"}, c.args...), "focal verify: ", c.want)
+	}
+	sameFiles(t, dir, []string{"file"})
+}
+
+// Every flag is explained, and every explained flag exists.
+func TestVerifyUsage(t *testing.T) {
+	for _, name := range []string{"alpha", "gamma", "clip", "kernel", "workers", "every", "audit", "bound-loss", "bound-grad", "state", "plot", "json"} {
+		if !strings.Contains(verifyUsage, "\n  -"+name+" ") {
+			t.Errorf("usage lacks -%s", name)
+		}
+	}
+	for _, line := range strings.Split(verifyUsage, "\n") {
+		if name, ok := strings.CutPrefix(line, "  -"); ok {
+			name, _, _ = strings.Cut(name, " ")
+			if _, err := parseVerify([]string{"-" + name + "=?"}); err != nil && strings.Contains(err.Error(), "not defined") {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+func TestVerifyDefaults(t *testing.T) {
+	o, err := parseVerify(nil)
+	if err != nil || o.plan.Every != 1 || o.audit != 1000000 || o.workers != runtime.GOMAXPROCS(0) ||
+		o.plan.Alpha != 0.25 || o.plan.Clip != 0 || !slices.Equal(o.plan.Gammas, []float32{0, 1, 2}) {
+		t.Errorf("%+v, error %v", o, err)
+	}
+}
+
+// A kernel that is wrong at one cell is found out, and so are bounds that the
+// library does not keep. What was found is printed all the same.
+func TestVerifyFailures(t *testing.T) {
+	bits := uint32(0x40490fdb) / 30011 * 30011 // about 3.14
+	wrong := func(what func(loss, grad *float32)) func(*focal.Loss) verify.Func {
+		return func(l *focal.Loss) verify.Func {
+			right := libraryFunc(l)
+			return func(loss, grad, logits []float32, labels []uint8) error {
+				err := right(loss, grad, logits, labels)
+				for i, x := range logits {
+					if math.Float32bits(x) == bits && labels[i] == focal.Positive {
+						what(&loss[i], &grad[i])
+					}
+				}
+				return err
+			}
+		}
+	}
+	for _, c := range []struct {
+		name string
+		what func(loss, grad *float32)
+		args []string
+		want []string
+	}{
+		{"bounds", func(loss, grad *float32) {}, []string{"-bound-loss", "0.5", "-bound-grad", "0.5"}, []string{"gamma 2: a loss is off by", "; gamma 2: a gradient is off by", " ULP, at "}},
+		{"loss", func(loss, grad *float32) { *loss *= 1.00002 }, []string{"-bound-loss", "100", "-bound-grad", "100"}, []string{"gamma 2: a loss is off by", fmt.Sprintf("(%#08x), label 1", bits)}},
+		{"gradient", func(loss, grad *float32) { *grad = -*grad }, []string{"-bound-loss", "100", "-bound-grad", "100"}, []string{"gamma 2: a gradient is off by", fmt.Sprintf("(%#08x), label 1", bits)}},
+		{"drop", func(loss, grad *float32) { *loss *= 0.5 }, []string{"-bound-loss", "100"}, []string{"ULP below a better cell's, at"}},
+		{"NaN", func(loss, grad *float32) { *grad = float32(math.NaN()) }, nil, []string{`rule "finite in, finite out" broken by 1 results, first by the gradient NaN`, fmt.Sprintf("(%#08x), label 1", bits)}},
+		{"subnormal", func(loss, grad *float32) { *loss = 1e-40 }, nil, []string{`rule "no result is subnormal" broken by 1 results, first by the loss 1e-40`}},
+	} {
+		for _, args := range [][]string{{"-gamma", "2"}, {"-gamma", "2", "-json"}} {
+			out, err := verifyWith(t, wrong(c.what), append(args, c.args...)...)
+			wantStatus(t, err, 1, c.want...)
+			if len(args) == 2 {
+				if !strings.Contains(out, "\n  SHA-256 of gradients ") {
+					t.Errorf("%s: printed %q", c.name, out)
+				}
+			} else if doc := decode(t, out); !doc.Complete || len(doc.Failures) == 0 {
+				t.Errorf("%s: printed %q", c.name, out)
+			}
+		}
+	}
+	out, err := verifyWith(t, func(*focal.Loss) verify.Func {
+		return func(loss, grad, logits []float32, labels []uint8) error { return errors.New("no kernel") }
+	})
+	if out != "" || err == nil || err.Error() != "no kernel" {
+		t.Errorf("printed %q, error %v", out, err)
+	}
+}
+
+// interrupting is the library's function, and sends what Ctrl-C sends after so
+// many calls.
+func interrupting(t *testing.T, after int64) func(*focal.Loss) verify.Func {
+	var calls atomic.Int64
+	return func(l *focal.Loss) verify.Func {
+		right := libraryFunc(l)
+		return func(loss, grad, logits []float32, labels []uint8) error {
+			if calls.Add(1) == after {
+				p, err := os.FindProcess(os.Getpid())
+				if err == nil {
+					err = p.Signal(os.Interrupt)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+				time.Sleep(100 * time.Millisecond) // for it to arrive
+			}
+			return right(loss, grad, logits, labels)
+		}
+	}
+}
+
+// An interrupted run prints what it found; with a state it can be continued as
+// if nothing had happened.
+func TestVerifyInterrupt(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a process cannot interrupt itself")
+	}
+	dir := t.TempDir()
+	state, svg := filepath.Join(dir, "state"), filepath.Join(dir, "p.svg")
+	want, err := verifyWith(t, libraryFunc, "-json")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	out, err := verifyWith(t, interrupting(t, 8), "-json", "-workers", "1")
+	wantStatus(t, err, 130, "interrupted after", "%")
+	if doc := decode(t, out); doc.Complete || doc.Gammas[0].Logits == 0 || doc.Gammas[2].Logits != 0 || doc.Gammas[0].Audit != nil || doc.Gammas[0].Loss.Compared == 0 {
+		t.Errorf("printed %s", out)
+	}
+	if out, err = verifyWith(t, interrupting(t, 8), "-workers", "1"); !strings.Contains(out, "interrupted\n") {
+		t.Errorf("printed %q", out)
+	}
+	wantStatus(t, err, 130)
+
+	runs := 0
+	for ; ; runs++ {
+		out, err = verifyWith(t, interrupting(t, 18), "-json", "-workers", "1", "-state", state, "-plot", svg)
+		if err == nil {
+			break
+		}
+		wantStatus(t, err, 130, "the same command continues")
+		sameFiles(t, dir, []string{"state"})
+	}
+	if out != want || runs < 2 {
+		t.Errorf("after %d interruptions\n%swithout\n%s", runs, out, want)
+	}
+	sameFiles(t, dir, []string{"p.svg", "state"})
+
+	// Done is done: the function is not called again.
+	out, err = verifyWith(t, func(*focal.Loss) verify.Func { return nil }, "-json", "-state", state)
+	if err != nil || out != want {
+		t.Errorf("printed %s, error %v", out, err)
+	}
+
+	for _, c := range []struct{ flag, value, want string }{
+		{"-alpha", "0.5", "alpha 0.25, not 0.5"},
+		{"-gamma", "2", "gamma [0 1 2], not [2]"},
+		{"-clip", "0.1", "clip 0, not 0.1"},
+		{"-every", "5", "every 30011, not 5"},
+		{"-kernel", "generic", "not generic"},
+	} {
+		if c.flag == "-kernel" && focal.Kernels()[0] == "generic" {
+			continue
+		}
+		args := append(append([]string{"verify"}, sampled...), "-state", state, c.flag, c.value)
+		mustFail(t, args, state+": state of another run: ", c.want)
+	}
+	content, err := os.ReadFile(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content[len(content)/2]++
+	mustFail(t, append([]string{"verify", "-state", save(t, dir, "state", content)}, sampled...), state+": damaged")
+}
+
+// The plot is well-formed, says what is in it, and replaces a whole file.
+func TestVerifyPlot(t *testing.T) {
+	dir := t.TempDir()
+	svg := save(t, dir, "p.svg", []byte("old"))
+	_, err := verifyWith(t, libraryFunc, "-gamma", "2,0.5", "-bound-loss", "1e9", "-bound-grad", "0.1", "-plot", svg)
+	wantStatus(t, err, 1, "a gradient")
+	content, err := os.ReadFile(svg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := map[string]bool{}
+	d := xml.NewDecoder(bytes.NewReader(content))
+	for {
+		token, err := d.Token()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c, ok := token.(xml.CharData); ok {
+			text[strings.TrimSpace(string(c))] = true
+		}
+	}
+	for _, want := range []string{"loss, gamma 2", "gradient, gamma 2", "loss, gamma 0.5", "gradient, gamma 0.5", "label 0, negative", "label 1, positive", "logit", "error, ULP", "-100", "0"} {
+		if !text[want] {
+			t.Errorf("plot lacks %q: %v", want, slices.Sorted(maps.Keys(text)))
+		}
+	}
+	sameFiles(t, dir, []string{"p.svg"})
+
+	// Written in part is not written.
+	err = replaceFile(svg, func(w io.Writer) error {
+		io.WriteString(w, "half")
+		return errors.New("disk full")
+	})
+	if err == nil || err.Error() != svg+": disk full" {
+		t.Errorf("error %v", err)
+	}
+	if after, err := os.ReadFile(svg); err != nil || !bytes.Equal(after, content) {
+		t.Errorf("after a failure the plot holds %.50q (error %v)", after, err)
+	}
+	sameFiles(t, dir, []string{"p.svg"})
+}
+
+func TestULPTicks(t *testing.T) {
+	for _, c := range []struct {
+		max  float64
+		last string
+		n    int
+	}{{1, "1", 3}, {5, "5", 11}, {5.9, "5", 6}, {10, "10", 11}, {12, "12", 7}, {30, "30", 7}, {8.4e6, "8e+06", 9}} {
+		ticks := ulpTicks(0, c.max)
+		if len(ticks) != c.n || ticks[len(ticks)-1].Label != c.last || ticks[0].Label != "0" {
+			t.Errorf("up to %v: %v", c.max, ticks)
+		}
+	}
+}
+
+func TestVerifyStdoutFails(t *testing.T) {
+	for _, args := range [][]string{{"verify"}, {"verify", "-json"}} {
+		var errs bytes.Buffer
+		args = append(args, "-every", "1000003", "-audit", "0", "-gamma", "2")
+		if status := run(args, brokenPipe{}, &errs); status != 2 || !strings.HasSuffix(errs.String(), "broken pipe\n") {
+			t.Errorf("focal %q: status %d, stderr %q", args, status, errs.String())
+		}
+	}
+}
