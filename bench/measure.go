@@ -102,7 +102,7 @@ func newProgress(stderr io.Writer) (show suite.Progress, done func()) {
 		}
 		bar.Set(int(steps * part))
 	}
-	return show, func() { bar.Finish() }
+	return show, func() { bar.Clear() }
 }
 
 // A file is one that appears under its name only when it is complete. A nil file
@@ -116,6 +116,9 @@ type file struct {
 func createFile(name string) (*file, error) {
 	if name == "" {
 		return nil, nil
+	}
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", name)
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), ".bench-*")
 	if err != nil {

@@ -1,7 +1,9 @@
 package report
 
 import (
+	"cmp"
 	"math"
+	"slices"
 
 	"github.com/seed1982febc/focal/bench/internal/result"
 )
@@ -29,48 +31,65 @@ type barRow struct {
 	Width             float64 // percent of the axis
 }
 
-// rivalBars compares the contenders on a base at one operation, on a logarithmic
-// axis of ns per element.
-func (v *view) rivalBars(base result.Case, op string) Bars {
-	bars := Bars{Title: op}
-	series := func(c contender) *result.Series {
-		if op == "Sum" {
-			return c.sum
-		}
-		return c.sumGrad
-	}
-	low, high := math.Inf(1), 0.0
-	best := math.NaN()
+// rivalBars compares the contenders on some data at one operation, the fastest
+// first, in ns per element on a logarithmic axis.
+func (v *view) rivalBars(base result.Case, op string, axis logAxis) Bars {
+	bars := Bars{Title: op, Ticks: axis.ticks()}
 	all := v.contenders(base)
+	slices.SortStableFunc(all, func(a, b contender) int { return cmp.Compare(a.time(op), b.time(op)) })
+	first := math.NaN()
 	for _, c := range all {
-		if s := series(c); s != nil {
-			low, high = min(low, s.NsPerElement.Median), max(high, s.NsPerElement.Median)
-			if len(v.kernels) > 0 && c.name == ourName(v.kernels[0], 1) {
-				best = s.NsPerElement.Median
-			}
+		if c.name == ourName(v.first(), 1) {
+			first = c.time(op)
 		}
-	}
-	from, to := math.Floor(math.Log10(low)-0.05), math.Ceil(math.Log10(high))
-	for e := from; e <= to; e++ {
-		bars.Ticks = append(bars.Ticks, barTick{100 * (e - from) / (to - from), plain(math.Pow(10, e))})
 	}
 	var rows []barRow
 	for _, c := range all {
-		s := series(c)
-		if s == nil {
+		t := c.time(op)
+		if math.IsInf(t, 1) {
 			continue
 		}
-		t := s.NsPerElement.Median
-		row := barRow{Name: c.name, Value: three(t), Note: c.about, Class: "other", Width: 100 * (math.Log10(t) - from) / (to - from)}
-		if c.ours {
-			row.Class = inkNames[inkOf(s.Impl)]
-		} else if best > 0 {
-			row.Value += " · " + three(t/best) + "×"
+		row := barRow{Name: c.name, Value: three(t), Note: c.about, Class: inkNames[inkOf(c.impl)], Width: axis.at(t)}
+		if !c.ours && first > 0 {
+			row.Value += " · " + three(t/first) + "×"
 		}
 		rows = append(rows, row)
 	}
 	bars.Groups = []barGroup{{Rows: rows}}
 	return bars
+}
+
+// A logAxis is a logarithmic axis in decades.
+type logAxis struct{ from, to float64 }
+
+// rivalAxis holds the times of all contenders on all data.
+func (v *view) rivalAxis(bases []result.Case) logAxis {
+	low, high := math.Inf(1), 0.0
+	for _, base := range bases {
+		for _, c := range v.contenders(base) {
+			for _, s := range []*result.Series{c.sum, c.sumGrad} {
+				if s != nil {
+					low, high = min(low, s.NsPerElement.Median), max(high, s.NsPerElement.Median)
+				}
+			}
+		}
+	}
+	// The shortest bar has to be seen.
+	return logAxis{math.Floor(math.Log10(low) - 0.2), math.Ceil(math.Log10(high))}
+}
+
+// at returns where a value is, in percent of the axis.
+func (a logAxis) at(v float64) float64 {
+	return 100 * (math.Log10(v) - a.from) / (a.to - a.from)
+}
+
+func (a logAxis) ticks() []barTick {
+	var ticks []barTick
+	for e := a.from; e <= a.to; e++ {
+		v := math.Pow(10, e)
+		ticks = append(ticks, barTick{a.at(v), plain(v)})
+	}
+	return ticks
 }
 
 // machineBars compares machines and kernels at one operation, a batch of gamma 2,

@@ -96,62 +96,95 @@ func multiplications(op string, gamma float32) (count float64, known bool) {
 // rooflines are multiplications per second against multiplications per byte, under
 // the roofs of the core's memory and of its multiply units.
 func (v *view) rooflines() ([]figure, error) {
-	if len(v.Peaks) == 0 || len(v.Bandwidths) == 0 {
-		return nil, nil
-	}
 	var figures []figure
 	for _, f := range []struct{ op, traffic string }{{"Sum", "read"}, {"SumGrad", "copy"}} {
-		const xMin, xMax = 0.1, 30.
-		yMin, yMax := math.Inf(1), 0.0
-		type point struct {
-			plotter.XY
-			kernel, tip string
-		}
-		var points []point
-		for _, s := range v.Series {
-			base := result.Base(s.Impl, f.op, s.N)
-			base.Gamma = s.Gamma
-			count, known := multiplications(f.op, s.Gamma)
-			if s.Case != base || !known || !v.isKernel(s.Impl) || s.N < 1024 || s.Gamma != 2 && s.N > 100_000 {
-				continue
-			}
-			t := s.NsPerElement.Median
-			p := point{plotter.XY{X: count / s.BytesPerElement(), Y: count / t}, s.Impl,
-				fmt.Sprintf("%s, gamma %v, n = %s: %s ns, %s G multiplications/s", s.Impl, s.Gamma, thousands(s.N), three(t), three(count/t))}
-			points = append(points, p)
-			yMin = min(yMin, p.Y)
-		}
-		if points == nil {
-			continue
-		}
-		for _, p := range v.Peaks {
-			yMax = max(yMax, result.Summarize(p.Samples).Median)
-		}
-		peak := yMax
-		yMin, yMax = min(yMin, 1)/1.3, yMax*2
-		c := newChart(520, 380, decades(xMin, xMax), decades(yMin, yMax))
-		for _, b := range v.Bandwidths {
-			if b.Op != f.traffic {
-				continue
-			}
-			rate := result.Summarize(b.Samples).Median
-			c.line(inkMuted, 1.25, nil, plotter.XY{X: xMin, Y: xMin * rate}, plotter.XY{X: peak / rate, Y: peak})
-			c.label(inkMuted, plotter.XY{X: xMin, Y: xMin * rate}, draw.XLeft, vg.Point{X: 3, Y: 12}, fmt.Sprintf("%s %s GB/s", b.Level, three(rate)))
-		}
-		for _, p := range v.Peaks {
-			rate := result.Summarize(p.Samples).Median
-			c.line(inkOf(p.Kernel), 1.25, nil, plotter.XY{X: xMin, Y: rate}, plotter.XY{X: xMax, Y: rate})
-		}
-		c.label(inkMuted, plotter.XY{X: xMax, Y: peak}, draw.XRight, vg.Point{Y: 5}, "multiply-adds "+three(peak)+" G/s")
-		for _, p := range points {
-			c.dot(inkOf(p.kernel), p.XY, p.tip)
-		}
-		c.within(xMin, xMax, yMin, yMax)
-		chart, err := c.svg("roofline of " + f.op)
+		chart, err := v.roofline(f.op, f.traffic)
 		if err != nil {
 			return nil, err
 		}
-		figures = append(figures, figure{f.op, chart})
+		if chart != "" {
+			figures = append(figures, figure{f.op, chart})
+		}
 	}
 	return figures, nil
+}
+
+// roofline is that of one operation, whose roofs are the bandwidths of a kind of
+// traffic. It is empty for a machine without a measured peak.
+func (v *view) roofline(op, traffic string) (template.HTML, error) {
+	const xMin, xMax, yMin = 0.1, 30., 0.9
+	peak := 0.0
+	for _, p := range v.Peaks {
+		peak = max(peak, result.Summarize(p.Samples).Median)
+	}
+	points := v.roofPoints(op)
+	if peak == 0 || points == nil {
+		return "", nil
+	}
+	yMax := 1.8 * peak
+	c := newChart(440, 310, decades(xMin, xMax), decades(yMin, yMax))
+	height := vg.Length(5) // of a label above its roof's end, the next one out of its way
+	for _, b := range v.Bandwidths {
+		if b.Op == traffic {
+			rate := result.Summarize(b.Samples).Median
+			ridge := plotter.XY{X: peak / rate, Y: peak}
+			c.line(inkMuted, 1, nil, plotter.XY{X: xMin, Y: xMin * rate}, ridge)
+			c.label(inkMuted, ridge, draw.XCenter, vg.Point{Y: height}, b.Level+" "+three(rate))
+			height = 23 - height
+		}
+	}
+	for _, p := range v.Peaks {
+		rate := result.Summarize(p.Samples).Median
+		c.line(inkOf(p.Kernel), 1.5, nil, plotter.XY{X: xMin, Y: rate}, plotter.XY{X: xMax, Y: rate})
+	}
+	c.label(inkMuted, plotter.XY{X: xMax, Y: peak}, draw.XRight, vg.Point{Y: 6}, "multiply-adds "+three(peak))
+	for _, p := range points {
+		c.dot(inkOf(p.kernel), p.XY, p.tip)
+		if p.typical {
+			c.label(inkOf(p.kernel), plotter.XY{X: xMax, Y: p.Y}, draw.XRight, vg.Point{Y: -4}, fmt.Sprintf("%s %.0f %%", p.kernel, 100*p.Y/v.peak(p.kernel)))
+		}
+	}
+	c.within(xMin, xMax, yMin, yMax)
+	return c.svg("roofline of " + op)
+}
+
+// A roofPoint is a series under the roofs.
+type roofPoint struct {
+	plotter.XY
+	kernel, tip string
+	typical     bool // gamma 2 in cache
+}
+
+// roofPoints are the series of an operation with different gammas in cache and of
+// different sizes at gamma 2, of the kernels whose peak is known.
+func (v *view) roofPoints(op string) []roofPoint {
+	var points []roofPoint
+	for _, s := range v.Series {
+		base := result.Base(s.Impl, op, s.N)
+		base.Gamma = s.Gamma
+		count, known := multiplications(op, s.Gamma)
+		inCache := s.N == image
+		if s.Case != base || !known || v.peak(s.Impl) == 0 || !inCache && (s.Gamma != 2 || s.N < image) {
+			continue
+		}
+		t := s.NsPerElement.Median
+		points = append(points, roofPoint{
+			XY:      plotter.XY{X: count / s.BytesPerElement(), Y: count / t},
+			kernel:  s.Impl,
+			tip:     fmt.Sprintf("%s, gamma %v, n = %s: %s ns, %s G multiplications/s", s.Impl, s.Gamma, thousands(s.N), three(t), three(count/t)),
+			typical: inCache && s.Gamma == 2,
+		})
+	}
+	return points
+}
+
+// peak returns the multiply-adds per ns that a kernel's vectors reach, 0 if that
+// has not been measured.
+func (v *view) peak(kernel string) float64 {
+	for _, p := range v.Peaks {
+		if p.Kernel == kernel {
+			return result.Summarize(p.Samples).Median
+		}
+	}
+	return 0
 }

@@ -50,13 +50,16 @@ func thousands(n int) string {
 	return s
 }
 
-// bytes spells a size in KiB or MiB.
-func bytes(n int) string {
+// sizeOf spells a size in KiB or MiB.
+func sizeOf(n int) string {
 	if n >= 1<<20 {
 		return strings.TrimSuffix(fmt.Sprintf("%.1f", float64(n)/(1<<20)), ".0") + " MiB"
 	}
 	return fmt.Sprintf("%d KiB", n>>10)
 }
 
-// plain spells a round number without an exponent.
-func plain(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+// plain spells a number with few digits without an exponent.
+func plain(v float64) string {
+	const digits = 1e6
+	return strconv.FormatFloat(math.Round(v*digits)/digits, 'f', -1, 64)
+}

@@ -2,10 +2,8 @@ package report
 
 import (
 	_ "embed"
-	"fmt"
 	"html/template"
 	"io"
-	"slices"
 
 	"github.com/seed1982febc/focal/bench/internal/result"
 )
@@ -19,15 +17,13 @@ var page = template.Must(template.New("report").Parse(pageText))
 // no script. model may be nil. command is the one that makes the page.
 func WriteHTML(w io.Writer, runs []*result.Run, model *Model, command string) error {
 	data := struct {
-		Title      string
-		Kernels    []string
 		Comparison []Bars
 		Batch      string
 		Machines   []machine
 		Model      *Model
 		ModelTable Table
 		Command    string
-	}{Title: "focal", Command: command, Model: model, Batch: thousands(batch)}
+	}{Command: command, Model: model, Batch: thousands(batch)}
 	if model != nil {
 		data.ModelTable = model.table()
 	}
@@ -35,11 +31,6 @@ func WriteHTML(w io.Writer, runs []*result.Run, model *Model, command string) er
 	for _, r := range runs {
 		v := newView(r)
 		views = append(views, v)
-		for _, k := range v.kernels {
-			if !slices.Contains(data.Kernels, k) {
-				data.Kernels = append(data.Kernels, k)
-			}
-		}
 		m, err := v.machine()
 		if err != nil {
 			return err
@@ -54,19 +45,24 @@ func WriteHTML(w io.Writer, runs []*result.Run, model *Model, command string) er
 	return page.Execute(w, data)
 }
 
-// batch is the number of cells at which machines are compared.
-const batch = 681408
+// The numbers of cells that figures are taken from: those of one image, in cache,
+// and of a batch.
+const (
+	image = 10647
+	batch = 681408
+)
 
 // A machine is what the page shows of one run.
 type machine struct {
-	Name    string
-	Facts   []string
-	Tiles   []tile
-	Kernels []string
-	Time    []figure
-	Rivals  []rivalSection
-	Roof    []figure
-	Tables  []Table
+	Name        string
+	Facts       []string
+	Tiles       []tile
+	Time        []figure
+	TimeKernels []string
+	Rivals      []rivalSection
+	Roof        []figure
+	RoofKernels []string
+	Tables      []Table
 }
 
 type rivalSection struct {
@@ -78,8 +74,12 @@ type rivalSection struct {
 type tile struct{ Value, Unit, What string }
 
 func (v *view) machine() (machine, error) {
-	m := machine{Name: cpuName(v.Machine), Facts: Headline(v.Run)[1:], Kernels: v.kernels, Tables: Tables(v.Run), Tiles: v.tiles()}
-	m.Facts = append([]string{fmt.Sprintf("%d CPUs, caches %s", v.Machine.Cores, caches(v.Machine.Caches))}, m.Facts...)
+	m := machine{Name: cpuName(v.Machine), Facts: facts(v.Run), Tiles: v.tiles(), TimeKernels: v.kernels, Tables: Tables(v.Run)}
+	for _, k := range v.kernels {
+		if v.peak(k) > 0 {
+			m.RoofKernels = append(m.RoofKernels, k)
+		}
+	}
 	var err error
 	if m.Time, err = v.timeCharts(); err != nil {
 		return m, err
@@ -87,19 +87,17 @@ func (v *view) machine() (machine, error) {
 	if m.Roof, err = v.rooflines(); err != nil {
 		return m, err
 	}
-	for _, base := range v.rivalBases() {
-		m.Rivals = append(m.Rivals, rivalSection{dataName(base), []Bars{v.rivalBars(base, "Sum"), v.rivalBars(base, "SumGrad")}})
+	bases := v.rivalBases()
+	axis := v.rivalAxis(bases)
+	for _, base := range bases {
+		m.Rivals = append(m.Rivals, rivalSection{dataName(base), []Bars{v.rivalBars(base, "Sum", axis), v.rivalBars(base, "SumGrad", axis)}})
 	}
 	return m, nil
 }
 
 // tiles are the figures that a reader looks for first.
 func (v *view) tiles() []tile {
-	if len(v.kernels) == 0 {
-		return nil
-	}
-	const image = 10647
-	kernel := v.kernels[0]
+	kernel := v.first()
 	var tiles []tile
 	for _, op := range []string{"Sum", "SumGrad"} {
 		if s := v.Find(result.Base(kernel, op, image)); s != nil {

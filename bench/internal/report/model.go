@@ -47,7 +47,7 @@ func ReadModel(r io.Reader) (*Model, error) {
 
 // table is the model's figures.
 func (m *Model) table() Table {
-	t := Table{Head: []string{"core", "kernel", "", "gamma", "cycles/element", "ns/element at", "limited by"}}
+	t := Table{Prose: true, Head: []string{"core", "kernel", "", "gamma", "cycles/element", "ns/element", "limited by"}}
 	for _, r := range m.Rows {
 		ns := ""
 		if r.GHz > 0 {

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -15,6 +16,7 @@ type Table struct {
 	Note  string
 	Head  []string
 	Rows  [][]string
+	Prose bool // the last column is words, not figures
 }
 
 // Tables returns all figures of a run.
@@ -32,7 +34,23 @@ func Tables(r *result.Run) []Table {
 		all = append(all, v.rivals(base))
 	}
 	all = append(all, v.limits(), v.absent())
-	return slices.DeleteFunc(all, func(t Table) bool { return len(t.Rows) == 0 })
+	all = slices.DeleteFunc(all, func(t Table) bool { return len(t.Rows) == 0 })
+	for i := range all {
+		all[i].dropEmptyColumns()
+	}
+	return all
+}
+
+// dropEmptyColumns drops those that no row has a figure in.
+func (t *Table) dropEmptyColumns() {
+	for i := len(t.Head) - 1; i > 0; i-- {
+		if !slices.ContainsFunc(t.Rows, func(row []string) bool { return row[i] != "" }) {
+			t.Head = slices.Delete(t.Head, i, i+1)
+			for r := range t.Rows {
+				t.Rows[r] = slices.Delete(t.Rows[r], i, i+1)
+			}
+		}
+	}
 }
 
 // A view is a run with what the tables and charts ask of it.
@@ -49,6 +67,14 @@ func newView(r *result.Run) *view {
 		}
 	}
 	return v
+}
+
+// first returns the kernel that the library prefers, "" if none was measured.
+func (v *view) first() string {
+	if len(v.kernels) == 0 {
+		return ""
+	}
+	return v.kernels[0]
 }
 
 // isKernel tells a kernel from a rival and from the plain loops.
@@ -82,7 +108,7 @@ func (v *view) bySize(op string) Table {
 			row = append(row, cell(v.Find(result.Base(k, op, n))))
 		}
 		rates := []string{"", ""}
-		if s := v.Find(result.Base(v.kernels[0], op, n)); s != nil {
+		if s := v.Find(result.Base(v.first(), op, n)); s != nil {
 			rates = []string{si(s.ElementsPerSecond), three(s.GBPerSecond)}
 		}
 		t.Rows = append(t.Rows, append(row, rates...))
@@ -104,7 +130,7 @@ func (v *view) variedSizes() []int {
 func (v *view) variations(n int) Table {
 	t := Table{
 		Title: "One thing changed, n = " + thousands(n),
-		Note:  "ns per element, and times the first row.",
+		Note:  "ns per element, and times that of gamma 2, realistic labels and normal logits.",
 		Head:  append([]string{""}, v.columns()...),
 	}
 	var cases []result.Case
@@ -145,7 +171,7 @@ func (v *view) row(label string, c result.Case, base *result.Case) []string {
 			if s != nil && base != nil && *base != c {
 				base.Impl, base.Op = k, op
 				if b := v.Find(*base); b != nil && *base != c {
-					text = fmt.Sprintf("%s  %.2fx", three(s.NsPerElement.Median), s.NsPerElement.Median/b.NsPerElement.Median)
+					text = fmt.Sprintf("%s · %.2f×", three(s.NsPerElement.Median), s.NsPerElement.Median/b.NsPerElement.Median)
 				}
 			}
 			row = append(row, text)
@@ -250,19 +276,25 @@ func (v *view) rivalBases() []result.Case {
 
 // A contender is a kernel or a rival with what it takes on some data.
 type contender struct {
-	name         string
+	name, impl   string
 	about        string
 	ours         bool
 	sum, sumGrad *result.Series
 }
 
-// time is what the contender is ordered by.
-func (c contender) time() float64 {
-	s := cmp.Or(c.sumGrad, c.sum)
+// time returns the ns per element of an operation, +Inf if that was not measured.
+func (c contender) time(op string) float64 {
+	s := c.sumGrad
+	if op == "Sum" {
+		s = c.sum
+	}
+	if s == nil {
+		return math.Inf(1)
+	}
 	return s.NsPerElement.Median
 }
 
-// contenders returns all who took part on a base, the fastest first.
+// contenders returns all who took part on a base.
 func (v *view) contenders(base result.Case) []contender {
 	var all []contender
 	for _, s := range v.Series {
@@ -278,7 +310,7 @@ func (v *view) contenders(base result.Case) []contender {
 		i := slices.IndexFunc(all, func(c contender) bool { return c.name == name })
 		if i < 0 {
 			i = len(all)
-			all = append(all, contender{name: name, ours: ours, about: v.about(s.Impl)})
+			all = append(all, contender{name: name, impl: s.Impl, ours: ours, about: v.about(s.Impl)})
 		}
 		if s.Op == "Sum" {
 			all[i].sum = &s
@@ -286,7 +318,6 @@ func (v *view) contenders(base result.Case) []contender {
 			all[i].sumGrad = &s
 		}
 	}
-	slices.SortStableFunc(all, func(a, b contender) int { return cmp.Compare(a.time(), b.time()) })
 	return all
 }
 
@@ -314,17 +345,21 @@ func (v *view) rivals(base result.Case) Table {
 		Title: "Rivals, " + dataName(base),
 		Note:  "ns per element, and times the first kernel. Each does the whole job: it leaves ignored cells out and reduces to the sum, and for SumGrad computes the gradient; each has shown first that it computes the same.",
 		Head:  []string{"", "Sum", "", "SumGrad", "", "what it is"},
+		Prose: true,
 	}
 	all := v.contenders(base)
+	slices.SortStableFunc(all, func(a, b contender) int { return cmp.Compare(a.time("SumGrad"), b.time("SumGrad")) })
 	versus := func(s, first *result.Series) []string {
 		if s == nil || first == nil {
 			return []string{cell(s), ""}
 		}
-		return []string{cell(s), three(s.NsPerElement.Median/first.NsPerElement.Median) + "x"}
+		return []string{cell(s), three(s.NsPerElement.Median/first.NsPerElement.Median) + "×"}
 	}
 	var first contender
-	if i := slices.IndexFunc(all, func(c contender) bool { return len(v.kernels) > 0 && c.name == ourName(v.kernels[0], 1) }); i >= 0 {
-		first = all[i]
+	for _, c := range all {
+		if c.name == ourName(v.first(), 1) {
+			first = c
+		}
 	}
 	for _, c := range all {
 		row := append([]string{c.name}, versus(c.sum, first.sum)...)
@@ -338,11 +373,12 @@ func (v *view) limits() Table {
 	t := Table{
 		Title: "What one core can do at most",
 		Head:  []string{"", "", ""},
+		Prose: true,
 	}
 	for _, b := range v.Bandwidths {
 		s := result.Summarize(b.Samples)
 		verb := map[string]string{"read": "read", "copy": "read and write"}[b.Op]
-		t.Rows = append(t.Rows, []string{b.Level + " " + verb + ", " + b.Loop, three(s.Median) + " GB/s", "working set " + bytes(b.Bytes)})
+		t.Rows = append(t.Rows, []string{b.Level + " " + verb + ", " + b.Loop, three(s.Median) + " GB/s", "working set " + sizeOf(b.Bytes)})
 	}
 	for _, p := range v.Peaks {
 		s := result.Summarize(p.Samples)
@@ -352,7 +388,7 @@ func (v *view) limits() Table {
 }
 
 func (v *view) absent() Table {
-	t := Table{Title: "Not measured", Head: []string{"", ""}}
+	t := Table{Title: "Not measured", Head: []string{"", ""}, Prose: true}
 	for _, a := range v.Absent {
 		t.Rows = append(t.Rows, []string{a.Name, a.Reason})
 	}
@@ -388,7 +424,7 @@ func describe(c result.Case) string {
 		parts = append(parts, "logits "+c.Logits)
 	}
 	if parts == nil {
-		return "gamma 2, labels realistic, logits normal"
+		return "nothing changed"
 	}
 	return strings.Join(parts, ", ")
 }

@@ -12,7 +12,8 @@ import (
 // WriteText writes the tables of a run for a terminal.
 func WriteText(w io.Writer, r *result.Run) error {
 	var b strings.Builder
-	for _, line := range Headline(r) {
+	fmt.Fprintln(&b, cpuName(r.Machine))
+	for _, line := range facts(r) {
 		fmt.Fprintln(&b, line)
 	}
 	for _, t := range Tables(r) {
@@ -33,11 +34,11 @@ func WriteText(w io.Writer, r *result.Run) error {
 	return err
 }
 
-// Headline says on which machine, with what and when a run was made.
-func Headline(r *result.Run) []string {
+// facts says on what machine, with what, how and when a run was made.
+func facts(r *result.Run) []string {
 	m := r.Machine
 	return []string{
-		fmt.Sprintf("%s, %d CPUs, caches %s", cpuName(m), m.Cores, caches(m.Caches)),
+		fmt.Sprintf("%d CPUs, caches %s", m.Cores, caches(m.Caches)),
 		fmt.Sprintf("%s/%s, %s, commit %s", m.OS, m.Arch, m.Go, commit(m)),
 		fmt.Sprintf("%s, %s: %d rounds in %.0f s", r.Command, r.Started.Format("2006-01-02"), r.Rounds, r.Seconds),
 	}
@@ -57,7 +58,7 @@ func caches(c result.Caches) string {
 		size int
 	}{{"L1d", c.L1D}, {"L2", c.L2}, {"L3", c.L3}} {
 		if l.size > 0 {
-			parts = append(parts, l.name+" "+bytes(l.size))
+			parts = append(parts, l.name+" "+sizeOf(l.size))
 		}
 	}
 	if parts == nil {

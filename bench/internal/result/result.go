@@ -10,7 +10,7 @@ import (
 	"slices"
 	"time"
 
-	"gonum.org/v1/gonum/stat"
+	"github.com/aclements/go-moremath/stats"
 )
 
 // Format is the version of the JSON files that Write writes and Read reads.
@@ -133,9 +133,8 @@ type Summary struct {
 
 // Summarize returns the quartiles of samples, of which there must be some.
 func Summarize(samples []float64) Summary {
-	sorted := slices.Sorted(slices.Values(samples))
-	quantile := func(p float64) float64 { return stat.Quantile(p, stat.LinInterp, sorted, nil) }
-	return Summary{Median: quantile(0.5), Low: quantile(0.25), High: quantile(0.75)}
+	sorted := stats.Sample{Xs: slices.Sorted(slices.Values(samples)), Sorted: true}
+	return Summary{Median: sorted.Quantile(0.5), Low: sorted.Quantile(0.25), High: sorted.Quantile(0.75)}
 }
 
 // Spread returns half the distance of the quartiles as a part of the median.

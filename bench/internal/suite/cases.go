@@ -88,6 +88,7 @@ func defaultCases(kernels []focal.Kernel, cores int) []result.Case {
 		}
 		s.add(kernel, reductions, image, layout(nchw13))
 		s.add(kernel, reductions, image, layout(nhwc13))
+		s.add(kernel, reductions, headCells)
 		s.add(kernel, reductions, headCells, labels(testdata), logits(testdata))
 		s.add(kernel, reductions, headCells, labels(testdata), logits(testdata), layout(nchwTestdata))
 		if slow {

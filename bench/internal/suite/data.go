@@ -81,7 +81,7 @@ func newData(cases []result.Case, head *head) (*data, error) {
 	for _, c := range cases {
 		labels[c.Labels] = max(labels[c.Labels], c.N)
 		if c.Layout == result.Contiguous {
-			logits[c.Logits] = max(logits[c.Logits], c.N)
+			logits[c.Logits] = max(logits[c.Logits], c.N+spare)
 			continue
 		}
 		channel, err := headChannel(c.Layout, c.N)
@@ -115,6 +115,9 @@ func newData(cases []result.Case, head *head) (*data, error) {
 	d.out = tile([]float32{0}, longest)
 	return d, nil
 }
+
+// spare logits beyond those of a case are where dependentTimer might begin.
+const spare = 1
 
 // makeLogits returns n logits of a kind.
 func makeLogits(kind string, n int) []float32 {

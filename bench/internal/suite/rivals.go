@@ -2,7 +2,9 @@ package suite
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/seed1982febc/focal/bench/internal/result"
@@ -29,7 +31,13 @@ type field struct {
 	open    []*rival.Rival
 	entries []*entry
 	rivals  []result.Rival
-	absent  []result.Absent
+	misses  []miss
+}
+
+// A miss is a rival that could not be measured, for a reason, on some data.
+type miss struct {
+	result.Absent
+	on []string
 }
 
 // openRivals starts the rivals on the data of the bases. The caller closes the
@@ -65,23 +73,40 @@ func (d *data) openRivals(ctx context.Context, bases []result.Case, opts rival.O
 			}
 		}
 		for _, a := range absent {
-			f.miss(a.Name, a.Reason)
+			f.miss(a.Name, a.Reason, base)
 		}
 	}
 	return f, nil
 }
 
-// meet and miss note who takes part and who does not, once.
+// meet notes who takes part.
 func (f *field) meet(r *rival.Rival) {
 	if known := (result.Rival{Name: r.Name(), About: r.Describe()}); !slices.Contains(f.rivals, known) {
 		f.rivals = append(f.rivals, known)
 	}
 }
 
-func (f *field) miss(name, reason string) {
-	if a := (result.Absent{Name: name, Reason: reason}); !slices.Contains(f.absent, a) {
-		f.absent = append(f.absent, a)
+// miss notes who does not take part on the data of a case.
+func (f *field) miss(name, reason string, c result.Case) {
+	a, on := result.Absent{Name: name, Reason: reason}, fmt.Sprintf("n=%d %s", c.N, c.Layout)
+	i := slices.IndexFunc(f.misses, func(m miss) bool { return m.Absent == a })
+	if i < 0 {
+		f.misses = append(f.misses, miss{a, []string{on}})
+	} else if !slices.Contains(f.misses[i].on, on) {
+		f.misses[i].on = append(f.misses[i].on, on)
 	}
+}
+
+// absent returns all misses. Those that are not on all data say on which.
+func (f *field) absent(data int) []result.Absent {
+	var all []result.Absent
+	for _, m := range f.misses {
+		if len(m.on) < data {
+			m.Name += ", " + strings.Join(m.on, ", ")
+		}
+		all = append(all, m.Absent)
+	}
+	return all
 }
 
 func (f *field) close() {

@@ -5,6 +5,7 @@ package suite
 import (
 	"context"
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"time"
@@ -26,14 +27,31 @@ type Options struct {
 // alpha is the weight of positives in all cases.
 const alpha = 0.25
 
-// The plans of a default and of a quick run.
+// The plans of a default and of a quick run. Samples are short and many: on a
+// machine that does other things too, most short ones are left alone.
 var (
-	defaultPlan = plan{sample: 20 * time.Millisecond, budget: 90 * time.Second, minRounds: 5, maxRounds: 25}
-	quickPlan   = plan{sample: 4 * time.Millisecond, budget: 5 * time.Second, minRounds: 5, maxRounds: 25}
+	defaultPlan = plan{sample: 4 * time.Millisecond, budget: 100 * time.Second, minRounds: 5, maxRounds: 50}
+	quickPlan   = plan{sample: time.Millisecond, budget: 5 * time.Second, minRounds: 5, maxRounds: 30}
 )
 
 func (o *Options) wants(c result.Case) bool {
 	return o.Only == nil || o.Only.MatchString(c.Name())
+}
+
+// wantsRivals reports whether any rival is wanted on a base.
+func (o *Options) wantsRivals(base result.Case, cores int) bool {
+	for _, name := range rival.Names() {
+		for _, op := range reductions {
+			c := base
+			c.Impl, c.Op = name, op
+			several := c
+			several.Impl, several.Workers = fmt.Sprintf("%s-%dt", name, cores), cores
+			if o.wants(c) || o.wants(several) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // An entry is a task that becomes a series.
@@ -55,6 +73,7 @@ func Run(ctx context.Context, opts Options) (*result.Run, error) {
 	if opts.NoRivals {
 		bases = nil
 	}
+	bases = slices.DeleteFunc(bases, func(base result.Case) bool { return !opts.wantsRivals(base, machine.Cores) })
 	opts.Progress("making data", 0)
 	head, err := readHead(opts.Testdata)
 	if err != nil {
@@ -104,7 +123,7 @@ func Run(ctx context.Context, opts Options) (*result.Run, error) {
 
 	for _, e := range entries {
 		if e.err != nil {
-			rivals.miss(e.Impl, e.err.Error())
+			rivals.miss(e.Impl, e.err.Error(), e.Case)
 			continue
 		}
 		run.Series = append(run.Series, result.NewSeries(e.Case, e.calls, e.samples))
@@ -113,7 +132,7 @@ func Run(ctx context.Context, opts Options) (*result.Run, error) {
 		l.addTo(run)
 	}
 	run.Rivals = rivals.rivals
-	run.Absent = append(run.Absent, rivals.absent...)
+	run.Absent = append(run.Absent, rivals.absent(len(bases))...)
 	run.Seconds = time.Since(run.Started).Seconds()
 	return run, nil
 }

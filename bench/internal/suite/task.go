@@ -89,8 +89,8 @@ func (d *data) timer(c result.Case) (timer, error) {
 // has ended, whatever the CPU guesses.
 func dependentTimer(e evaluator, c result.Case, out, x []float32, y []uint8) (timer, error) {
 	n := c.N
-	if len(x) <= n {
-		return nil, fmt.Errorf("dependent calls need more than %d logits", n)
+	if len(x) < n+spare || len(out) < n+spare {
+		return nil, fmt.Errorf("dependent calls need %d logits more than %d", spare, n)
 	}
 	switch c.Op {
 	case "Sum":

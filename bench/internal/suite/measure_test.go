@@ -1,0 +1,127 @@
+package suite
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+)
+
+// fake is a timer for which a call takes so long, without waiting.
+func fake(perCall time.Duration, log *[]int, id int) timer {
+	return func(calls int) (time.Duration, error) {
+		*log = append(*log, id)
+		return time.Duration(calls) * perCall, nil
+	}
+}
+
+func TestMeasure(t *testing.T) {
+	var log []int
+	perCall := []time.Duration{10 * time.Nanosecond, 3 * time.Microsecond, 50 * time.Millisecond}
+	var tasks []*task
+	for id, d := range perCall {
+		tasks = append(tasks, &task{run: fake(d, &log, id)})
+	}
+	p := plan{sample: 20 * time.Millisecond, budget: time.Second, minRounds: 3, maxRounds: 100}
+	last := 0.0
+	rounds, err := measure(context.Background(), tasks, p, func(stage string, part float64) {
+		if stage == "measuring" {
+			if part < last || part > 1 {
+				t.Errorf("progress goes from %v to %v", last, part)
+			}
+			last = part
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last != 1 {
+		t.Errorf("progress ends at %v", last)
+	}
+	// A round takes 22.5 + 22.5 + 50 ms.
+	if rounds != 10 {
+		t.Errorf("%d rounds, want 10", rounds)
+	}
+	for id, task := range tasks {
+		if len(task.samples) != rounds {
+			t.Errorf("task %d has %d samples for %d rounds", id, len(task.samples), rounds)
+		}
+		for _, ns := range task.samples {
+			if ns != float64(perCall[id]) {
+				t.Errorf("task %d takes %v ns, want %v", id, ns, perCall[id])
+			}
+		}
+	}
+	if calls := tasks[0].calls; calls != 2_000_000 {
+		t.Errorf("%d calls of 10 ns make a sample of 20 ms", calls)
+	}
+	if calls := tasks[2].calls; calls != 1 {
+		t.Errorf("%d calls of 50 ms make a sample of 20 ms", calls)
+	}
+	// Interleaved: no task runs twice for lack of the others, but for its warm-up.
+	longest, run := 0, 0
+	for i := len(log) / 2; i < len(log); i++ {
+		if log[i] == log[i-1] {
+			run++
+		} else {
+			run = 1
+		}
+		longest = max(longest, run)
+	}
+	if longest > 4 {
+		t.Errorf("one task ran %d times in a row: %v", longest, log)
+	}
+}
+
+func TestMeasureRounds(t *testing.T) {
+	var log []int
+	for _, test := range []struct {
+		budget time.Duration
+		want   int
+	}{{0, 3}, {time.Hour, 7}} {
+		tasks := []*task{{run: fake(time.Second, &log, 0)}}
+		p := plan{sample: time.Millisecond, budget: test.budget, minRounds: 3, maxRounds: 7}
+		if rounds, err := measure(context.Background(), tasks, p, func(string, float64) {}); err != nil || rounds != test.want {
+			t.Errorf("budget %v: %d rounds (error %v), want %d", test.budget, rounds, err, test.want)
+		}
+	}
+}
+
+func TestMeasureErrors(t *testing.T) {
+	boom := errors.New("boom")
+	var log []int
+	calls := 0
+	dies := func(int) (time.Duration, error) {
+		if calls++; calls > 6 {
+			return 0, boom
+		}
+		return time.Second, nil
+	}
+	p := plan{sample: time.Millisecond, minRounds: 5, maxRounds: 5}
+	quiet := func(string, float64) {}
+
+	healthy, rival := &task{run: fake(time.Second, &log, 0)}, &task{run: dies, optional: true}
+	if _, err := measure(context.Background(), []*task{healthy, rival}, p, quiet); err != nil {
+		t.Errorf("a rival's death ends the measurement: %v", err)
+	}
+	if rival.err != boom || len(healthy.samples) != 5 {
+		t.Errorf("rival's error %v; the other has %d samples, want 5", rival.err, len(healthy.samples))
+	}
+
+	calls = 0
+	if _, err := measure(context.Background(), []*task{{run: dies}}, p, quiet); err != boom {
+		t.Errorf("a kernel's error is %v", err)
+	}
+
+	ctx, cancel := context.WithCancel(context.Background())
+	samples := 0
+	stops := &task{run: func(int) (time.Duration, error) {
+		if samples++; samples == 3 {
+			cancel()
+		}
+		return time.Second, nil
+	}}
+	if _, err := measure(ctx, []*task{stops}, p, quiet); !errors.Is(err, context.Canceled) || samples != 3 {
+		t.Errorf("cancelled: error %v after %d calls, want 3", err, samples)
+	}
+}
