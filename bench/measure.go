@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/schollz/progressbar/v3"
@@ -19,7 +20,7 @@ import (
 func runMeasure(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := newFlags(stderr)
 	quick := flags.Bool("quick", false, "measure a few cases, in ten seconds")
-	only := flags.String("run", "", "measure only the cases whose name, as in -benchfmt, matches `REGEXP`")
+	only := flags.String("run", "", "measure only the cases whose name, as in -benchfmt, matches `REGEXP`;\nlimits are named like limit=L1/op=read and limit=multiply-add/impl=avx2")
 	rivals := flags.String("rivals", "", "the rivals to measure: none, all, or `LIST` of "+strings.Join(rival.Names(), ",")+
 		"\n(default all but gomlx and gorgonia, with -quick those that start at once)")
 	testdata := flags.String("testdata", "testdata", "`DIR` of the library's testdata")
@@ -41,6 +42,11 @@ func runMeasure(ctx context.Context, args []string, stdout, stderr io.Writer) er
 		opts.Rivals.Names = rival.Names()
 	case *rivals != "":
 		opts.Rivals.Names = strings.Split(*rivals, ",")
+		for _, name := range opts.Rivals.Names {
+			if !slices.Contains(rival.Names(), name) {
+				return fmt.Errorf("-rivals: no rival is named %q; there are %s", name, strings.Join(rival.Names(), ", "))
+			}
+		}
 	case *quick:
 		opts.Rivals.Names = suite.InProcess
 	}

@@ -23,12 +23,20 @@ const (
 	dramMost   = 1 << 30
 )
 
-// limits returns the tasks for all levels of memory and all vectors.
-func limits(caches result.Caches) []*limit {
+// limits returns the tasks for all levels of memory and all vectors whose name is
+// wanted.
+func limits(caches result.Caches, wanted func(name string) bool) []*limit {
 	loops := probe.All()
 	var all []*limit
 	add := func(level string, size int) {
-		all = append(all, readLimit(loops[0], level, size), copyLimit(loops[0], level, size))
+		for _, kind := range []struct {
+			op   string
+			make func(l probe.Loops, level string, size int) *limit
+		}{{"read", readLimit}, {"copy", copyLimit}} {
+			if wanted("limit=" + level + "/op=" + kind.op) {
+				all = append(all, kind.make(loops[0], level, size))
+			}
+		}
 	}
 	last := 0
 	for _, l := range []struct {
@@ -42,7 +50,7 @@ func limits(caches result.Caches) []*limit {
 	}
 	add("DRAM", min(dramMost, max(dramLeast, dramFactor*last)))
 	for _, l := range loops {
-		if l.MultiplyAdd != nil {
+		if l.MultiplyAdd != nil && wanted("limit=multiply-add/impl="+l.Name) {
 			all = append(all, peakLimit(l))
 		}
 	}

@@ -17,7 +17,7 @@ import (
 // Options say what to measure.
 type Options struct {
 	Quick    bool           // a few cases, ten seconds
-	Only     *regexp.Regexp // cases whose name matches; nil: all
+	Only     *regexp.Regexp // cases and limits whose name matches; nil: all
 	Testdata string         // directory of the head that comes with the library
 	NoRivals bool
 	Rivals   rival.Options
@@ -34,8 +34,8 @@ var (
 	quickPlan   = plan{sample: time.Millisecond, budget: 5 * time.Second, minRounds: 5, maxRounds: 30}
 )
 
-func (o *Options) wants(c result.Case) bool {
-	return o.Only == nil || o.Only.MatchString(c.Name())
+func (o *Options) wants(name string) bool {
+	return o.Only == nil || o.Only.MatchString(name)
 }
 
 // wantsRivals reports whether any rival is wanted on a base.
@@ -46,7 +46,7 @@ func (o *Options) wantsRivals(base result.Case, cores int) bool {
 			c.Impl, c.Op = name, op
 			several := c
 			several.Impl, several.Workers = fmt.Sprintf("%s-%dt", name, cores), cores
-			if o.wants(c) || o.wants(several) {
+			if o.wants(c.Name()) || o.wants(several.Name()) {
 				return true
 			}
 		}
@@ -74,13 +74,13 @@ func Run(ctx context.Context, opts Options) (*result.Run, error) {
 		bases = nil
 	}
 	bases = slices.DeleteFunc(bases, func(base result.Case) bool { return !opts.wantsRivals(base, machine.Cores) })
+	cases = slices.DeleteFunc(cases, func(c result.Case) bool { return !opts.wants(c.Name()) })
 	opts.Progress("making data", 0)
 	head, err := readHead(opts.Testdata)
-	if err != nil {
-		cases = slices.DeleteFunc(cases, func(c result.Case) bool { return c.Labels == testdata })
+	if ofTestdata := func(c result.Case) bool { return c.Labels == testdata }; err != nil && slices.ContainsFunc(cases, ofTestdata) {
+		cases = slices.DeleteFunc(cases, ofTestdata)
 		run.Absent = append(run.Absent, result.Absent{Name: testdata, Reason: err.Error()})
 	}
-	cases = slices.DeleteFunc(cases, func(c result.Case) bool { return !opts.wants(c) })
 	d, err := newData(slices.Concat(cases, bases), head)
 	if err != nil {
 		return nil, err
@@ -101,15 +101,15 @@ func Run(ctx context.Context, opts Options) (*result.Run, error) {
 		return nil, err
 	}
 	for _, e := range rivals.entries {
-		if opts.wants(e.Case) {
+		if opts.wants(e.Name()) {
 			entries = append(entries, e)
 		}
 	}
+	limits := limits(machine.Caches, opts.wants)
+
 	if len(entries) == 0 {
 		return nil, errors.New("no case to measure")
 	}
-	limits := limits(machine.Caches)
-
 	var tasks []*task
 	for _, e := range entries {
 		tasks = append(tasks, &e.task)

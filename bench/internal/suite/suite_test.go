@@ -2,13 +2,16 @@ package suite
 
 import (
 	"context"
+	"errors"
 	"math"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seed1982febc/focal"
+	"github.com/seed1982febc/focal/bench/internal/probe"
 	"github.com/seed1982febc/focal/bench/internal/result"
 )
 
@@ -183,10 +186,13 @@ func TestGather(t *testing.T) {
 }
 
 func TestRun(t *testing.T) {
+	full := defaultPlan
+	defer func() { defaultPlan = full }()
+	defaultPlan = plan{sample: time.Millisecond, minRounds: 3, maxRounds: 3}
+
 	var stages []string
 	opts := Options{
-		Quick:    true,
-		Only:     regexp.MustCompile(`n=10647/workers=1/layout=contiguous/labels=realistic/logits=normal/`),
+		Only:     regexp.MustCompile(`gamma=2/clip=0/n=10647/workers=1/layout=contiguous/labels=realistic/logits=normal|labels=testdata|limit=(L1|multiply)`),
 		Testdata: "nowhere",
 		Progress: func(stage string, _ float64) {
 			if !slices.Contains(stages, stage) {
@@ -202,16 +208,19 @@ func TestRun(t *testing.T) {
 	for _, impl := range []string{string(focal.Kernels()[0]), "generic", "go"} {
 		for _, op := range reductions {
 			s := run.Find(result.Base(impl, op, image))
-			if s == nil || len(s.Samples) != run.Rounds {
-				t.Errorf("%s of %s: %+v, want %d samples", op, impl, s, run.Rounds)
+			if s == nil || len(s.Samples) != 3 {
+				t.Errorf("%s of %s: %+v, want 3 samples", op, impl, s)
 			}
 		}
 	}
-	if s := run.Find(result.Base("generic", "Sum", 16)); s != nil {
-		t.Error("a case that was not asked for has been measured")
+	if want := len(ops)*len(focal.Kernels()) + len(reductions); len(run.Series) != want {
+		t.Errorf("%d series, want %d", len(run.Series), want)
 	}
-	if len(run.Bandwidths) < 2 || run.Rivals[0].Name != "go" || run.Absent[0].Name != testdata {
-		t.Errorf("bandwidths %v, rivals %v, absent %v", run.Bandwidths, run.Rivals, run.Absent)
+	if l1 := 2 * min(1, run.Machine.Caches.L1D); len(run.Bandwidths) != l1 || len(run.Peaks) != len(probe.All())-1 {
+		t.Errorf("bandwidths %v, want %d; peaks %v", run.Bandwidths, l1, run.Peaks)
+	}
+	if run.Rounds != 3 || len(run.Rivals) != 1 || run.Rivals[0].Name != "go" || len(run.Absent) != 1 || run.Absent[0].Name != testdata {
+		t.Errorf("%d rounds, rivals %v, absent %v", run.Rounds, run.Rivals, run.Absent)
 	}
 	if want := []string{"making data", "starting the rivals", "calibrating", "measuring"}; !slices.Equal(stages, want) {
 		t.Errorf("stages %q, want %q", stages, want)
@@ -223,8 +232,8 @@ func TestRun(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	opts.Only = nil
-	if _, err := Run(ctx, opts); err == nil {
-		t.Error("a context that has ended: no error")
+	opts.Quick, opts.Only = true, nil
+	if _, err := Run(ctx, opts); !errors.Is(err, context.Canceled) {
+		t.Errorf("a context that has ended: error %v", err)
 	}
 }
