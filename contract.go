@@ -19,26 +19,27 @@ import "math"
 //
 //	reduce  n = round(-|w| * log2 e), r = -|w| - n*ln2 in two fused steps
 //	exp     t = r + r*(r*P(r)), P of degree 4 by Horner; e = S + t*S, S = 2^n
-//	log1p   L = max(w, 0) + e + e^2*Q(e), Q of degree 8 as A(e^2) + e*B(e^2):
-//	        two independent chains of half the length, for short vectors
-//	        and long latencies alike; e^2 is needed anyway
+//	log1p   L = ((e^2*Q(e) + low) + e) + max(w, 0), Q of degree 8 by Horner
 //	weight  m = a*q^gamma from one division by a power of 1+e
 //	value   loss = m*L
 //	slope   t = gamma*(1-q)*(1+e)*L + q*(1+e), grad = m*(t/(1+e)): a second division
 //	        is cheaper and more exact than the two products it replaces
 //
 // log1p needs no range reduction on [0, 1]: its nearest singularity is as far
-// away, measured in the interval's length, as after the usual reduction.
+// away, measured in the interval's length, as after the usual reduction. Horner's
+// is the order with the least cancellation: Q is -1/2 + e/3 - ..., and the sum of
+// its even terms alone is three times Q.
 //
 // # Two flavours
 //
 // "plain" is for gamma 1.5, 2, 3, 4 without clip. There e stays above 2^-62
-// wherever a result is above 2^-126, so e is held as it is.
+// wherever a result is above 2^-126, so e is held as it is. The loss goes with a high
+// power of e on the right side, so what e misses, low, is added to L.
 //
 // "wide" is for every other call: gamma 0, 0.5, 1 and general gamma, where the
 // loss outlives e, and clip, whose gradient does. It holds e and L multiplied by
-// 2^64 and, where e itself is needed as an argument, e raised to at least 2^-60,
-// which no sum with 1 can see.
+// 2^64, and, where e itself is needed as an argument, e with n raised to at least
+// -27, which no sum with 1 can see. It has no low: e is small to a lower power.
 //
 // # Tiny results
 //
@@ -46,16 +47,15 @@ import "math"
 // gradient whose product with scale would be. No step meets a subnormal number
 // on the way: the class weights are scaled by a power of two (params.exponent)
 // that keeps all products normal, the result is compared with 2^-126 in that
-// scale, and only then scaled back, exactly. On the right side |w| is clamped where every
-// result is tiny for either label, on the wrong side where e has no effect any
-// more; so nothing overflows before w exceeds 2^24 either.
+// scale, and only then scaled back, exactly. |w| is clamped where every result is
+// tiny for either label, and where e has no effect on the wrong side.
 //
 // # Special logits
 //
-// NaN, and wrong-side logits so large that the scaled loss overflows, reach the
-// sum of a step of cells as NaN or Inf. An assembly kernel then stops in front
-// of that step and the oracle does the rest of its group; it alone knows
-// the special cases (genericCell).
+// An assembly kernel stops in front of a step of cells that has a NaN or a logit of at
+// least 2^20 in magnitude, and the oracle does the rest of the group; it alone
+// knows the special cases (genericCell), and no sum in a kernel's scale overflows
+// before that.
 //
 // # Reduction
 //
@@ -104,16 +104,17 @@ const (
 	logQ7 = 0x1.4a9226p-6
 	logQ8 = -0x1.b22adep-9
 
-	// Adding magic rounds to an integer, and leaves the integer plus 127, which is
-	// the exponent field of 2^n, in the low bits. magicWide adds 64 to that.
+	// Adding magic rounds to an integer n and leaves n + 127, the exponent field of 2^n, in
+	// the low bits. magicWide adds 64 to that.
 	magic     = 0x1.8p+23 + 127
-	magicWide = 0x1.8p+23 + 127 + wideExp
+	magicWide = magic + wideExp
 
 	wideExp   = 64 // e and L are held times 2^wideExp in the wide flavour
 	wide      = 0x1p+64
 	unwide    = 0x1p-64
-	wideFloor = 0x1p+4 // 2^-60, wide: the least e that is used as an argument
-	wrongEnd  = 115    // on the wrong side, e below exp(-115) = 2^-166 has no effect even with clip
+	leastExp  = -27    // exponent of the least e that is used as an argument
+	wideFloor = 0x1p+4 // 2^-60, wide: the least log1p(e) in the exponent of general gamma
+	wrongEnd  = 112    // on the wrong side, e below exp(-112) = 2^-161 has no effect even with clip
 
 	// In the wide slope gamma*(1-q)*(1+e)*L, L is held times 2^27 and the rest times
 	// 2^37, so that neither is subnormal.
@@ -121,7 +122,8 @@ const (
 	slopeRight = 0x1p+37
 	slopeWrong = 0x1p-27
 
-	slopeMax = 128 // L that enters the plain slope: above, e*L has no effect
+	huge     = 0x1p20 // an assembly kernel leaves groups with a logit of this magnitude to the oracle
+	slopeMax = 128    // L that enters the plain slope: above, e*L has no effect
 )
 
 const (
@@ -144,13 +146,16 @@ const (
 	kLogQ8
 	kMagic
 	kMagicWide
+	kMagicLeast
 	kSign
 	kOne
 	kTwo
-	kInf
+	kHuge
 	kSlopeMax
 	kWide
 	kUnwide
+	kWideBits
+	kOneWide
 	kWideFloor
 	kWrongEnd
 	kSlopeL
@@ -163,11 +168,14 @@ var coef = [numCoef]float32{
 	kExpP0: expP0, kExpP1: expP1, kExpP2: expP2, kExpP3: expP3, kExpP4: expP4,
 	kLogQ0: logQ0, kLogQ1: logQ1, kLogQ2: logQ2, kLogQ3: logQ3, kLogQ4: logQ4,
 	kLogQ5: logQ5, kLogQ6: logQ6, kLogQ7: logQ7, kLogQ8: logQ8,
-	kMagic: magic, kMagicWide: magicWide,
-	kSign: float32(math.Copysign(0, -1)), kOne: 1, kTwo: 2, kInf: float32(math.Inf(1)),
+	kMagic: magic, kMagicWide: magicWide, kMagicLeast: magicWide + leastExp,
+	kSign: float32(math.Copysign(0, -1)), kOne: 1, kTwo: 2,
+	kHuge:     -below(huge),
 	kSlopeMax: slopeMax,
 	kWide:     wide, kUnwide: unwide, kWideFloor: wideFloor, kWrongEnd: -wrongEnd,
-	kSlopeL: slopeL, kHalfUnwide: 0x1p-32,
+	kOneWide:  wide,                                // as bits, what makes a power of two an addend of the exponent, wide
+	kWideBits: math.Float32frombits(wideExp << 23), // added as an integer, it multiplies by wide
+	kSlopeL:   slopeL, kHalfUnwide: 0x1p-32,
 }
 
 // A form is one way to compute a cell: how q^gamma comes about, plain or wide,
@@ -220,8 +228,9 @@ func table(neg, pos float32) vec { return vec{neg, pos, 0, 0, neg, pos, 0, 0} }
 // params are the constants of a Loss. The assembly reads the vecs.
 type params struct {
 	weight     vec // table of class weights, times 2^weightExp
-	right      vec // w is raised to this (negative) on the right side: beyond, all is tiny
-	tiny       vec // 2^-126 in the scale of a kernel's loss and gradient
+	end        vec // without clip, -|w| is raised to this: beyond, all is tiny or e has no effect
+	right      vec // with clip and in general gamma, w is raised to this: beyond, all is tiny
+	tiny       vec // the greatest loss that is too small, in the kernel's scale
 	unscale    vec // what brings a plain loss, or a wide one times unwide, to its own scale
 	gamma      vec
 	slopeRight vec // gamma*(1-q)*(1+e) on the right side: a constant
@@ -250,7 +259,7 @@ func newParams(c *config) params {
 		p.slopeRight, p.slopeWrong = splat(c.gamma*slopeRight), splat(c.gamma*slopeWrong)
 	}
 	p.weight = table(scaleb(c.neg, weightExp), scaleb(c.pos, weightExp))
-	p.tiny = splat(scaleb(1, p.exponent-126))
+	p.tiny = splat(below(scaleb(1, p.exponent-126)))
 	if p.form.wide() {
 		p.unscale = splat(scaleb(1, wideExp-p.exponent))
 	} else {
@@ -266,10 +275,14 @@ func newParams(c *config) params {
 		power = float64(c.gamma)
 	}
 	end := float64(math.Ln2*bits) / power
-	if !p.form.wide() {
-		end = max(end, 26) // e < 2^-37 has no effect on the wrong side, which is clamped too
-	}
 	p.right = splat(-float32(end))
+	// On the wrong side there is no effect of e below 2^-37 as long as the L that meets it
+	// in the slope is at most slopeMax, and below 2^-57 for every L.
+	noEffect := 26.0
+	if p.form.wide() {
+		noEffect = 40
+	}
+	p.end = splat(-float32(max(end, noEffect)))
 
 	if c.clip > 0 {
 		lo, hi := float64(c.clip), float64(1-c.clip)
@@ -326,6 +339,9 @@ func (f form) modulatorExp() int {
 	}
 	return wideExp
 }
+
+// below returns the next number below x > 0.
+func below(x float32) float32 { return math.Nextafter32(x, 0) }
 
 // scaleb returns x * 2^n, which must be a normal number or 0.
 func scaleb(x float32, n int) float32 { return float32(math.Ldexp(float64(x), n)) }

@@ -35,7 +35,7 @@ type job struct {
 type frame struct {
 	p        *params
 	scale    vec         // of gradients: the call's scale times p.unscale
-	tinyGrad vec         // gradients below this, in the kernel's scale, become 0
+	tinyGrad vec         // the greatest gradient that is too small, in the kernel's scale
 	lanes    [8]float64  // sums of the block, in the kernel's scale
 	column   [16]float32 // T of the group at hand
 }
@@ -107,7 +107,7 @@ func (l *Loss) frame(scale float32) frame {
 			least = math.Nextafter32(least, 1)
 		}
 	}
-	f.tinyGrad = splat(scaleb(least, l.params.exponent))
+	f.tinyGrad = splat(below(scaleb(least, l.params.exponent)))
 	return f
 }
 

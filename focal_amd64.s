@@ -7,9 +7,14 @@
 // contract.go; the macros have the names of the steps in focal_generic.go.
 //
 // Cells come in groups of 64, 4 rows of 16. A step takes 8 columns: one vector
-// from each row, so that four independent computations fill the pipes. A step is
-// entered (load, exp) and left (log1p, everything else) in turn, and step k+1 is entered
-// before the processor has left step k. The two meet in slots of memory.
+// from each row. A step is entered (labels, exp) and left (log1p, everything else),
+// and while one step is left the next is entered: the steps of the two polynomials
+// alternate, so that eight independent computations fill the pipes. The two meet
+// in slots of memory.
+//
+// Where floats are known to be positive, or negative, they are compared, limited
+// and scaled by powers of two as integers: that leaves the units for
+// multiplication and addition alone. As integers, negative floats are in reverse order.
 //
 // Registers that live through a variant:
 #define FRAME DI
@@ -28,51 +33,41 @@
 #define W(j) (0+32*j)(LEAVING) // -z
 #define A(j) (128+32*j)(LEAVING) // weight
 #define E(j) (256+32*j)(LEAVING) // e; wide: times 2^64
-#define SIGN(j) (384+32*j)(LEAVING) // of the gradient
-#define M(j) (512+32*j)(LEAVING) // a * q^gamma
-#define L(j) (640+32*j)(LEAVING) // softplus(w); wide: times 2^64
-#define EF(j) (768+32*j)(LEAVING) // wide: e, at least 2^-60
+#define LOW(j) (384+32*j)(LEAVING) // plain: what e misses, twice
+#define EF(j) (512+32*j)(LEAVING) // wide: e, at least 2^-27
+#define SIGN(j) (640+32*j)(LEAVING) // of the gradient
+#define M(j) (768+32*j)(LEAVING) // a * q^gamma
+#define E2(j) (896+32*j)(LEAVING) // plain: e*e
 #define IN(j) (896+32*j)(LEAVING) // clip: mask of L that was not clamped
-#define SLOT 1024
+#define L(j) (1024+32*j)(LEAVING) // softplus(w); wide: times 2^64
+#define POWEROF2(j) (1152+32*j)(LEAVING) // exponent field of a 2^n
+#define SPECIAL 1280(LEAVING) // not 0: there is a logit for the oracle
+#define SLOT 1344
 
 #define NEWW(j) (0+32*j)(ENTERING)
 #define NEWA(j) (128+32*j)(ENTERING)
 #define NEWE(j) (256+32*j)(ENTERING)
-#define NEWSIGN(j) (384+32*j)(ENTERING)
+#define NEWLOW(j) (384+32*j)(ENTERING)
+#define NEWEF(j) (512+32*j)(ENTERING)
+#define NEWSIGN(j) (640+32*j)(ENTERING)
+#define NEWPOWEROF2(j) (1152+32*j)(ENTERING)
+#define NEWSPECIAL 1280(ENTERING)
 
 #define K(k) (32*k)(COEF)
 
-// One operation on four rows.
-#define ROWS(op, a0, b0, c0, a1, b1, c1, a2, b2, c2, a3, b3, c3) \
-	op a0, b0, c0 \
-	op a1, b1, c1 \
-	op a2, b2, c2 \
-	op a3, b3, c3
+// The registers of the leaving step are Y0-3, those of the entering one Y4-11.
+// Y12-15 are for the moment.
+#define LEAVE(ROW) \
+	ROW(0, Y0) \
+	ROW(1, Y1) \
+	ROW(2, Y2) \
+	ROW(3, Y3)
 
-// The same with a constant k as first operand and the last two equal.
-#define ROWSK(op, k, a0, a1, a2, a3) \
-	op k, a0, a0 \
-	op k, a1, a1 \
-	op k, a2, a2 \
-	op k, a3, a3
-
-#define LOAD(m, a0, a1, a2, a3) \
-	VMOVUPS m(0), a0 \
-	VMOVUPS m(1), a1 \
-	VMOVUPS m(2), a2 \
-	VMOVUPS m(3), a3
-
-#define STORE(a0, a1, a2, a3, m) \
-	VMOVUPS a0, m(0) \
-	VMOVUPS a1, m(1) \
-	VMOVUPS a2, m(2) \
-	VMOVUPS a3, m(3)
-
-#define COPY(k, a0, a1, a2, a3) \
-	VMOVAPS k, a0 \
-	VMOVAPS k, a1 \
-	VMOVAPS k, a2 \
-	VMOVAPS k, a3
+#define ENTER(ROW) \
+	ROW(0, Y4, Y8) \
+	ROW(1, Y5, Y9) \
+	ROW(2, Y6, Y10) \
+	ROW(3, Y7, Y11)
 
 // ---- Entering a step: logits and labels to w, the weight and e ----
 
@@ -80,414 +75,419 @@
 #define NOSIGN(j, s)
 #define KEEPSIGN(j, s) VMOVUPS s, NEWSIGN(j)
 
-// DECODE: w = -z and the weight, both 0 for ignored cells. As signed numbers the
-// labels are 0, 1 and -1.
-// In: TAB params_weight. Out: w. Clobbers T1, T2.
-#define DECODE(KEEP, j, w, TAB, T1, T2) \
-	VPMOVSXBD (16*j)(LABELS), T1 \
-	VPERMILPS T1, TAB, T2 \
-	VMOVUPS T2, NEWA(j) \
-	VPSRAD $31, T1, T2 \
-	VPSLLD $31, T1, T1 \
-	KEEP(j, T1) \
-	VPANDN (64*j)(LOGITS), T2, w \
-	VPXOR T1, w, w \
+// DECODE: w = -z and the weight, 0 for ignored cells, by the low bits of the
+// label. Clobbers Y14, Y15.
+#define DECODE(KEEP, j, w) \
+	VPMOVSXBD (16*j)(LABELS), Y15 \
+	VMOVUPS params_weight(PARAMS), Y14 \
+	VPERMILPS Y15, Y14, Y14 \
+	VMOVUPS Y14, NEWA(j) \
+	VPSLLD $31, Y15, Y15 \
+	KEEP(j, Y15) \
+	VPXOR (64*j)(LOGITS), Y15, w \
 	VMOVUPS w, NEWW(j)
 
-#define DECODE4(KEEP) \
-	VMOVUPS params_weight(PARAMS), Y15 \
-	DECODE(KEEP, 0, Y0, Y15, Y8, Y9) \
-	DECODE(KEEP, 1, Y1, Y15, Y10, Y11) \
-	DECODE(KEEP, 2, Y2, Y15, Y12, Y13) \
-	DECODE(KEEP, 3, Y3, Y15, Y8, Y9)
+// FINDSPECIAL: notes a -|w| beyond what the kernel does. Clobbers Y14, Y15, AX.
+#define FINDSPECIAL(x0, x1, x2, x3) \
+	VPMAXSD x0, x1, Y14 \
+	VPMAXSD x2, x3, Y15 \
+	VPMAXSD Y14, Y15, Y15 \
+	VPCMPGTD K(const_kHuge), Y15, Y15 \
+	VMOVMSKPS Y15, AX \
+	MOVL AX, NEWSPECIAL
 
-// CLAMPPLAIN and CLAMPWIDE: Y0-3 = w to -|w|, clamped. MAXPS returns its first
-// operand here (its last in Intel's order) if that is NaN.
-#define CLAMPPLAIN \
-	VMOVUPS K(const_kSign), Y15 \
-	VMOVUPS params_right(PARAMS), Y14 \
-	ROWSK(VORPS, Y15, Y0, Y1, Y2, Y3) \
-	ROWS(VMAXPS, Y0, Y14, Y0, Y1, Y14, Y1, Y2, Y14, Y2, Y3, Y14, Y3)
+// CLAMP and CLAMPCLIP: Y4-7 = w to -|w|, clamped. Clobber Y8-15, AX.
+#define NEGATE(j, x, y) VPOR Y12, x, x
+#define NEGATED(j, x, y) VPOR Y12, x, y
+#define NOTBELOW(j, x, y) VMAXPS Y13, x, x
+#define NOTBEYOND(j, x, y) VPMINSD Y13, x, x
 
-#define CLAMPWIDE \
-	VMOVUPS params_right(PARAMS), Y14 \
-	VMOVUPS K(const_kSign), Y15 \
-	ROWS(VMAXPS, Y0, Y14, Y0, Y1, Y14, Y1, Y2, Y14, Y2, Y3, Y14, Y3) \
-	VMOVUPS K(const_kWrongEnd), Y14 \
-	ROWSK(VORPS, Y15, Y0, Y1, Y2, Y3) \
-	ROWS(VMAXPS, Y0, Y14, Y0, Y1, Y14, Y1, Y2, Y14, Y2, Y3, Y14, Y3)
+#define CLAMP \
+	VMOVUPS K(const_kSign), Y12 \
+	VMOVUPS params_end(PARAMS), Y13 \
+	ENTER(NEGATE) \
+	FINDSPECIAL(Y4, Y5, Y6, Y7) \
+	ENTER(NOTBEYOND)
 
-// ROUND: Y8-11 = n, plus what makes it the exponent of 2^n, for x in Y0-3. Out: Y15
-// = MAGIC. Clobbers Y14.
+#define CLAMPCLIP \
+	VMOVUPS K(const_kSign), Y12 \
+	VMOVUPS params_right(PARAMS), Y13 \
+	ENTER(NEGATED) \
+	FINDSPECIAL(Y8, Y9, Y10, Y11) \
+	ENTER(NOTBELOW) \
+	VMOVUPS K(const_kWrongEnd), Y13 \
+	ENTER(NEGATE) \
+	ENTER(NOTBEYOND)
+
+// ROUND: nm = n, in its low bits, for x. Out: Y15 = magic. Clobbers Y14.
+#define ROUNDROW(j, x, nm) \
+	VMOVAPS Y15, nm \
+	VFMADD231PS Y14, x, nm
+
 #define ROUND(MAGIC) \
 	VMOVUPS K(MAGIC), Y15 \
 	VMOVUPS K(const_kLog2E), Y14 \
-	COPY(Y15, Y8, Y9, Y10, Y11) \
-	ROWS(VFMADD231PS, Y14, Y0, Y8, Y14, Y1, Y9, Y14, Y2, Y10, Y14, Y3, Y11)
+	ENTER(ROUNDROW)
 
-// REDUCE: Y0-3 = r for x in Y0-3, Y8-11 = 2^n (wide: times 2^64). ADD comes between
-// the high and the low part of ln 2. In: as ROUND left it. Clobbers Y12-14.
-#define REDUCE2(ADD, i, xi, ni, j, xj, nj) \
-	VSUBPS Y15, ni, Y12 \
-	VSUBPS Y15, nj, Y13 \
-	VFMADD231PS Y14, Y12, xi \
-	VFMADD231PS Y14, Y13, xj \
-	ADD(i, xi) \
-	ADD(j, xj) \
-	VFMADD231PS K(const_kLn2LoNeg), Y12, xi \
-	VFMADD231PS K(const_kLn2LoNeg), Y13, xj
+#define ROUNDPLAIN ROUND(const_kMagic)
+#define ROUNDWIDE ROUND(const_kMagicWide)
 
-#define REDUCE(ADD) \
-	VMOVUPS K(const_kLn2HiNeg), Y14 \
-	REDUCE2(ADD, 0, Y0, Y8, 1, Y1, Y9) \
-	REDUCE2(ADD, 2, Y2, Y10, 3, Y3, Y11) \
-	ROWSK(VPSLLD, $23, Y8, Y9, Y10, Y11)
+// SPLIT: nm to n, and the powers of two: of e, and wide, of e as an argument. In: Y15 =
+// magic. Clobbers Y12-14.
+#define SPLITPLAIN(j, x, nm) \
+	VPSLLD $23, nm, Y14 \
+	VSUBPS Y15, nm, nm \
+	VMOVUPS Y14, NEWPOWEROF2(j)
 
-#define NOADD(j, x)
-#define ADDLOW(j, x) VADDPS M(j), x, x
+#define SPLITWIDE(j, x, nm) \
+	VPMAXSD K(const_kMagicLeast), nm, Y13 \
+	VPSLLD $23, nm, Y14 \
+	VSUBPS Y15, nm, nm \
+	VPSLLD $23, Y13, Y13 \
+	VMOVUPS Y14, NEWPOWEROF2(j) \
+	VMOVUPS Y13, NEWEF(j)
 
-// EXPSTEP: Y4-7 = Y4-7 * r + k.
-#define EXPSTEP(k, t) \
-	VMOVUPS K(k), t \
-	ROWS(VFMADD213PS, t, Y0, Y4, t, Y1, Y5, t, Y2, Y6, t, Y3, Y7)
+// REDUCE: x to r for n, in two steps. Clobbers Y13.
+#define REDUCEROW(j, x, n) VFMADD231PS Y13, n, x
 
-// EXPPOLY: Y4-7 = 2^n * exp(r) for r in Y0-3 and 2^n in Y8-11. Clobbers Y12-15.
-#define EXPPOLY \
-	VMOVUPS K(const_kExpP4), Y4 \
-	COPY(Y4, Y4, Y5, Y6, Y7) \
-	EXPSTEP(const_kExpP3, Y12) \
-	EXPSTEP(const_kExpP2, Y13) \
-	EXPSTEP(const_kExpP1, Y14) \
-	EXPSTEP(const_kExpP0, Y15) \
-	ROWS(VMULPS, Y0, Y4, Y4, Y1, Y5, Y5, Y2, Y6, Y6, Y3, Y7, Y7) \
-	ROWS(VFMADD213PS, Y0, Y0, Y4, Y1, Y1, Y5, Y2, Y2, Y6, Y3, Y3, Y7) \
-	ROWS(VFMADD213PS, Y8, Y8, Y4, Y9, Y9, Y5, Y10, Y10, Y6, Y11, Y11, Y7)
+#define REDUCE(k) \
+	VMOVUPS K(k), Y13 \
+	ENTER(REDUCEROW)
 
-// A step is entered in three parts, DECODE4, ENTER and ENTERED, so that the other
-// step's work can come between: DECODE4 leaves w in its slot, ENTER leaves r in Y0-3
-// and 2^n in Y8-11, and Y4-7 alone.
-#define ENTER(CLAMP, MAGIC) \
-	LOAD(NEWW, Y0, Y1, Y2, Y3) \
-	CLAMP \
-	ROUND(MAGIC) \
-	REDUCE(NOADD)
+// EXP: p = exp(r) - 1, step by step. Clobbers Y13.
+#define EXPP4(j, r, p) VMOVAPS Y13, p
 
-#define ENTERPLAIN ENTER(CLAMPPLAIN, const_kMagic)
-#define ENTERWIDE ENTER(CLAMPWIDE, const_kMagicWide)
+#define EXPBEGIN \
+	VMOVUPS K(const_kExpP4), Y13 \
+	ENTER(EXPP4)
 
-#define ENTERED \
-	EXPPOLY \
-	STORE(Y4, Y5, Y6, Y7, NEWE)
+#define EXPROW(j, r, p) VFMADD213PS Y13, r, p
 
-// ---- Leaving a step ----
+#define EXP(k) \
+	VMOVUPS K(k), Y13 \
+	ENTER(EXPROW)
 
-// SQUARE: Y4-7 = (1+e)^2 for e in Y0-3. Clobbers Y14, Y15 = 1.
-#define SQUARE \
-	VMOVUPS K(const_kTwo), Y14 \
-	VMOVUPS K(const_kOne), Y15 \
-	ROWS(VADDPS, Y14, Y0, Y4, Y14, Y1, Y5, Y14, Y2, Y6, Y14, Y3, Y7) \
-	ROWS(VFMADD213PS, Y15, Y0, Y4, Y15, Y1, Y5, Y15, Y2, Y6, Y15, Y3, Y7)
+#define EXPMUL(j, r, p) VMULPS r, p, p
+#define EXPEND(j, r, p) VFMADD213PS r, r, p
 
-// ONEPLUS: Y8-11 = 1+e for e in Y0-3. Out: Y15 = 1.
-#define ONEPLUS \
-	VMOVUPS K(const_kOne), Y15 \
-	ROWS(VADDPS, Y15, Y0, Y8, Y15, Y1, Y9, Y15, Y2, Y10, Y15, Y3, Y11)
+// OUT: e from t = exp(r) - 1; plain, what it misses; wide, e as an argument. Clobbers t,
+// y, Y13-15.
+#define OUTPLAIN(j, y, t) \
+	VMOVUPS NEWPOWEROF2(j), Y15 \
+	VMOVAPS t, y \
+	VFMADD213PS Y15, Y15, y \
+	VMOVUPS y, NEWE(j) \
+	VSUBPS y, Y15, Y14 \
+	VFMADD213PS Y14, Y15, t \
+	VADDPS t, t, t \
+	VMOVUPS t, NEWLOW(j)
 
-// DIVWEIGHT: Y8-11 = weight / Y4-7.
-#define DIVWEIGHT \
-	LOAD(A, Y8, Y9, Y10, Y11) \
-	ROWS(VDIVPS, Y4, Y8, Y8, Y5, Y9, Y9, Y6, Y10, Y10, Y7, Y11, Y11)
+#define OUTWIDE(j, y, t) \
+	VMOVUPS NEWPOWEROF2(j), Y15 \
+	VADDPS K(const_kOne), t, y \
+	VFMADD213PS Y15, Y15, t \
+	VPADDD NEWEF(j), y, y \
+	VPSUBD K(const_kOneWide), y, y \
+	VMOVUPS t, NEWE(j) \
+	VMOVUPS y, NEWEF(j)
 
-#define EE ROWS(VMULPS, Y0, Y0, Y0, Y1, Y1, Y1, Y2, Y2, Y2, Y3, Y3, Y3)
+// ---- Leaving a step, row by row ----
 
-// ONSIDE: r = right where w is negative, else wrong. r may be right. Clobbers Y14.
+// ONSIDE: r = right where w is negative, else wrong. Clobbers r.
 #define ONSIDE(j, right, wrong, r) \
-	VMOVUPS W(j), Y14 \
-	VBLENDVPS Y14, right, wrong, r
+	VMOVUPS W(j), r \
+	VBLENDVPS r, right, wrong, r
 
-#define ONSIDE4(right0, right1, right2, right3, wrong, r0, r1, r2, r3) \
-	ONSIDE(0, right0, wrong, r0) \
-	ONSIDE(1, right1, wrong, r1) \
-	ONSIDE(2, right2, wrong, r2) \
-	ONSIDE(3, right3, wrong, r3)
+// MODULATE: M = a * q^gamma; plain, E2 = e^2. Clobbers Y12-3.
 
-// MODULATE...: M = a * q^gamma, and Y0-3 = e^2, for e in Y0-3. Clobbers all.
+// SQUARE: d = (1+e)^2.
+#define SQUARE(e, d) \
+	VADDPS K(const_kTwo), e, d \
+	VFMADD213PS K(const_kOne), e, d
 
-#define MODULATE2 \
-	SQUARE \
-	DIVWEIGHT \
-	EE \
-	ONSIDE4(Y0, Y1, Y2, Y3, Y15, Y4, Y5, Y6, Y7) \
-	ROWS(VMULPS, Y4, Y8, Y8, Y5, Y9, Y9, Y6, Y10, Y10, Y7, Y11, Y11) \
-	STORE(Y8, Y9, Y10, Y11, M)
+#define MODULATE15(j) \
+	VMOVUPS E(j), Y12 \
+	VMOVUPS K(const_kOne), Y14 \
+	ONSIDE(j, Y12, Y14, Y13) \
+	VADDPS Y12, Y14, Y14 \
+	VDIVPS Y14, Y13, Y13 \
+	VSQRTPS Y13, Y14 \
+	VMULPS Y12, Y12, Y12 \
+	VMOVUPS Y12, E2(j) \
+	VMULPS Y14, Y13, Y13 \
+	VMULPS A(j), Y13, Y13 \
+	VMOVUPS Y13, M(j)
 
-#define MODULATE4 \
-	SQUARE \
-	ROWS(VMULPS, Y4, Y4, Y4, Y5, Y5, Y5, Y6, Y6, Y6, Y7, Y7, Y7) \
-	DIVWEIGHT \
-	EE \
-	ONSIDE4(Y0, Y1, Y2, Y3, Y15, Y4, Y5, Y6, Y7) \
-	ROWS(VMULPS, Y4, Y8, Y8, Y5, Y9, Y9, Y6, Y10, Y10, Y7, Y11, Y11) \
-	ROWS(VMULPS, Y4, Y8, Y8, Y5, Y9, Y9, Y6, Y10, Y10, Y7, Y11, Y11) \
-	STORE(Y8, Y9, Y10, Y11, M)
+#define MODULATE2(j) \
+	VMOVUPS E(j), Y12 \
+	SQUARE(Y12, Y13) \
+	VMOVUPS A(j), Y14 \
+	VDIVPS Y13, Y14, Y14 \
+	VMULPS Y12, Y12, Y12 \
+	VMOVUPS K(const_kOne), Y13 \
+	VMOVUPS Y12, E2(j) \
+	ONSIDE(j, Y12, Y13, Y15) \
+	VMULPS Y15, Y14, Y14 \
+	VMOVUPS Y14, M(j)
 
-#define MODULATE3 \
-	SQUARE \
-	ONEPLUS \
-	ROWS(VMULPS, Y8, Y4, Y4, Y9, Y5, Y5, Y10, Y6, Y6, Y11, Y7, Y7) \
-	DIVWEIGHT \
-	EE \
-	VMULPS E(0), Y0, Y4 \
-	VMULPS E(1), Y1, Y5 \
-	VMULPS E(2), Y2, Y6 \
-	VMULPS E(3), Y3, Y7 \
-	VMOVUPS K(const_kOne), Y15 \
-	ONSIDE4(Y4, Y5, Y6, Y7, Y15, Y4, Y5, Y6, Y7) \
-	ROWS(VMULPS, Y4, Y8, Y8, Y5, Y9, Y9, Y6, Y10, Y10, Y7, Y11, Y11) \
-	STORE(Y8, Y9, Y10, Y11, M)
+#define MODULATE3(j) \
+	VMOVUPS E(j), Y12 \
+	SQUARE(Y12, Y13) \
+	VADDPS K(const_kOne), Y12, Y14 \
+	VMULPS Y14, Y13, Y13 \
+	VMOVUPS A(j), Y14 \
+	VDIVPS Y13, Y14, Y14 \
+	VMULPS Y12, Y12, Y13 \
+	VMOVUPS Y13, E2(j) \
+	VMULPS Y12, Y13, Y13 \
+	VMOVUPS K(const_kOne), Y12 \
+	ONSIDE(j, Y13, Y12, Y15) \
+	VMULPS Y15, Y14, Y14 \
+	VMOVUPS Y14, M(j)
 
-#define MODULATE15 \
-	ONEPLUS \
-	ONSIDE4(Y0, Y1, Y2, Y3, Y15, Y4, Y5, Y6, Y7) \
-	ROWS(VDIVPS, Y8, Y4, Y4, Y9, Y5, Y5, Y10, Y6, Y6, Y11, Y7, Y7) \
-	VSQRTPS Y4, Y8 \
-	VSQRTPS Y5, Y9 \
-	VSQRTPS Y6, Y10 \
-	VSQRTPS Y7, Y11 \
-	ROWS(VMULPS, Y4, Y8, Y8, Y5, Y9, Y9, Y6, Y10, Y10, Y7, Y11, Y11) \
-	LOAD(A, Y4, Y5, Y6, Y7) \
-	ROWS(VMULPS, Y4, Y8, Y8, Y5, Y9, Y9, Y6, Y10, Y10, Y7, Y11, Y11) \
-	EE \
-	STORE(Y8, Y9, Y10, Y11, M)
+#define MODULATE4(j) \
+	VMOVUPS E(j), Y12 \
+	SQUARE(Y12, Y13) \
+	VMULPS Y13, Y13, Y13 \
+	VMOVUPS A(j), Y14 \
+	VDIVPS Y13, Y14, Y14 \
+	VMULPS Y12, Y12, Y12 \
+	VMOVUPS K(const_kOne), Y13 \
+	VMOVUPS Y12, E2(j) \
+	ONSIDE(j, Y12, Y13, Y15) \
+	VMULPS Y15, Y14, Y14 \
+	VMULPS Y15, Y14, Y14 \
+	VMOVUPS Y14, M(j)
 
-// The wide ones find e, at least 2^-60, in Y0-3 and in EF.
+#define MODULATE0(j) \
+	VMOVUPS A(j), Y12 \
+	VMOVUPS Y12, M(j)
 
-#define MODULATE0 \
-	LOAD(A, Y4, Y5, Y6, Y7) \
-	STORE(Y4, Y5, Y6, Y7, M) \
-	EE
+#define MODULATE05(j) \
+	VMOVUPS EF(j), Y12 \
+	VMOVUPS K(const_kWide), Y13 \
+	ONSIDE(j, E(j), Y13, Y14) \
+	VADDPS K(const_kOne), Y12, Y12 \
+	VDIVPS Y12, Y14, Y13 \
+	VSQRTPS Y13, Y13 \
+	VMULPS A(j), Y13, Y13 \
+	VMOVUPS Y13, M(j)
 
-#define MODULATE05 \
-	ONEPLUS \
-	LOAD(E, Y4, Y5, Y6, Y7) \
-	VMOVUPS K(const_kWide), Y15 \
-	ONSIDE4(Y4, Y5, Y6, Y7, Y15, Y4, Y5, Y6, Y7) \
-	ROWS(VDIVPS, Y8, Y4, Y4, Y9, Y5, Y5, Y10, Y6, Y6, Y11, Y7, Y7) \
-	VSQRTPS Y4, Y4 \
-	VSQRTPS Y5, Y5 \
-	VSQRTPS Y6, Y6 \
-	VSQRTPS Y7, Y7 \
-	LOAD(A, Y8, Y9, Y10, Y11) \
-	ROWS(VMULPS, Y4, Y8, Y8, Y5, Y9, Y9, Y6, Y10, Y10, Y7, Y11, Y11) \
-	EE \
-	STORE(Y8, Y9, Y10, Y11, M)
+#define MODULATE1(j) \
+	VMOVUPS EF(j), Y12 \
+	VADDPS K(const_kOne), Y12, Y12 \
+	VMOVUPS A(j), Y14 \
+	VDIVPS Y12, Y14, Y14 \
+	VMOVUPS K(const_kWide), Y13 \
+	ONSIDE(j, E(j), Y13, Y15) \
+	VMULPS Y15, Y14, Y14 \
+	VMOVUPS Y14, M(j)
 
-#define MODULATE1 \
-	VMOVUPS K(const_kOne), Y15 \
-	ROWS(VADDPS, Y15, Y0, Y4, Y15, Y1, Y5, Y15, Y2, Y6, Y15, Y3, Y7) \
-	DIVWEIGHT \
-	LOAD(E, Y4, Y5, Y6, Y7) \
-	VMOVUPS K(const_kWide), Y15 \
-	ONSIDE4(Y4, Y5, Y6, Y7, Y15, Y4, Y5, Y6, Y7) \
-	ROWS(VMULPS, Y4, Y8, Y8, Y5, Y9, Y9, Y6, Y10, Y10, Y7, Y11, Y11) \
-	EE \
-	STORE(Y8, Y9, Y10, Y11, M)
+#define MODULATE2CLIP(j) \
+	VMOVUPS EF(j), Y12 \
+	SQUARE(Y12, Y13) \
+	VMOVUPS A(j), Y14 \
+	VDIVPS Y13, Y14, Y14 \
+	VMOVUPS E(j), Y12 \
+	VMULPS K(const_kHalfUnwide), Y12, Y12 \
+	VMULPS Y12, Y12, Y12 \
+	VMOVUPS K(const_kWide), Y13 \
+	ONSIDE(j, Y12, Y13, Y15) \
+	VMULPS Y15, Y14, Y14 \
+	VMOVUPS Y14, M(j)
 
-#define MODULATE2CLIP \
-	SQUARE \
-	DIVWEIGHT \
-	EE \
-	VMOVUPS K(const_kHalfUnwide), Y13 \
-	VMULPS E(0), Y13, Y4 \
-	VMULPS E(1), Y13, Y5 \
-	VMULPS E(2), Y13, Y6 \
-	VMULPS E(3), Y13, Y7 \
-	ROWS(VMULPS, Y4, Y4, Y4, Y5, Y5, Y5, Y6, Y6, Y6, Y7, Y7, Y7) \
-	VMOVUPS K(const_kWide), Y15 \
-	ONSIDE4(Y4, Y5, Y6, Y7, Y15, Y4, Y5, Y6, Y7) \
-	ROWS(VMULPS, Y4, Y8, Y8, Y5, Y9, Y9, Y6, Y10, Y10, Y7, Y11, Y11) \
-	STORE(Y8, Y9, Y10, Y11, M)
+// That of general gamma needs log1p(e) and comes with POWER.
+#define MODULATELATER(j)
 
-// The modulator of general gamma needs log1p(e) and comes later.
-#define MODULATELATER EE
+// LOG: Y0-3 = Q for e in ARG, step by step. Clobbers Y12.
+#define LOGQ8(j, q) VMOVAPS Y12, q
 
-// LOGSTEP: x = x * e^2 + k.
-#define LOGSTEP(k, t, x0, x1, x2, x3) \
-	VMOVUPS K(k), t \
-	ROWS(VFMADD213PS, t, Y0, x0, t, Y1, x1, t, Y2, x2, t, Y3, x3)
+#define LOGBEGIN \
+	VMOVUPS K(const_kLogQ8), Y12 \
+	LEAVE(LOGQ8)
 
-// LOGPOLY: Y4-7 = Q for e^2 in Y0-3 and e in ARG. Clobbers Y8-15.
-#define LOGPOLY(ARG) \
-	VMOVUPS K(const_kLogQ8), Y4 \
-	VMOVUPS K(const_kLogQ7), Y8 \
-	COPY(Y4, Y4, Y5, Y6, Y7) \
-	COPY(Y8, Y8, Y9, Y10, Y11) \
-	LOGSTEP(const_kLogQ6, Y12, Y4, Y5, Y6, Y7) \
-	LOGSTEP(const_kLogQ5, Y13, Y8, Y9, Y10, Y11) \
-	LOGSTEP(const_kLogQ4, Y14, Y4, Y5, Y6, Y7) \
-	LOGSTEP(const_kLogQ3, Y15, Y8, Y9, Y10, Y11) \
-	LOGSTEP(const_kLogQ2, Y12, Y4, Y5, Y6, Y7) \
-	LOGSTEP(const_kLogQ1, Y13, Y8, Y9, Y10, Y11) \
-	LOGSTEP(const_kLogQ0, Y14, Y4, Y5, Y6, Y7) \
-	VFMADD231PS ARG(0), Y8, Y4 \
-	VFMADD231PS ARG(1), Y9, Y5 \
-	VFMADD231PS ARG(2), Y10, Y6 \
-	VFMADD231PS ARG(3), Y11, Y7
+#define LOG(ARG, k) \
+	VMOVUPS K(k), Y12 \
+	VFMADD132PS ARG(0), Y12, Y0 \
+	VFMADD132PS ARG(1), Y12, Y1 \
+	VFMADD132PS ARG(2), Y12, Y2 \
+	VFMADD132PS ARG(3), Y12, Y3
 
-// SOFTPLUSPLAIN: Y4-7 = L for Q in Y4-7 and e^2 in Y0-3. Clobbers Y8-11, Y15.
-#define SOFTPLUSPLAIN \
+// LOG1P: Q to log1p(e). Clobbers Y12.
+#define LOG1PPLAIN(j, q) \
+	VMOVUPS E2(j), Y12 \
+	VFMADD213PS LOW(j), Y12, q \
+	VADDPS E(j), q, q
+
+#define LOG1PWIDE(j, q) \
+	VMOVUPS E(j), Y12 \
+	VMULPS EF(j), Y12, Y13 \
+	VFMADD213PS Y12, Y13, q
+
+// ADDW: log1p(e) to L. Clobbers Y12, Y13.
+#define ADDWPLAIN(j, q) \
+	VPXOR Y13, Y13, Y13 \
+	VPMAXSD W(j), Y13, Y12 \
+	VADDPS Y12, q, q
+
+#define ADDWWIDE(j, q) \
+	VPXOR Y13, Y13, Y13 \
+	VPMAXSD W(j), Y13, Y12 \
+	VMULPS K(const_kWide), Y12, Y12 \
+	VADDPS Y12, q, q
+
+// CLIP: clamps L to the bounds of the label; IN = where it was not. Clobbers Y12-15.
+#define CLIP(j, l) \
+	VPMOVSXBD (16*j)(OLDLABELS), Y12 \
+	VMOVUPS params_clipLow(PARAMS), Y13 \
+	VMOVUPS params_clipHigh(PARAMS), Y14 \
+	VPERMILPS Y12, Y13, Y13 \
+	VPERMILPS Y12, Y14, Y14 \
+	VMOVAPS l, Y15 \
+	VPMAXSD Y13, l, l \
+	VPMINSD Y14, l, l \
+	VPCMPEQD l, Y15, Y15 \
+	VMOVUPS Y15, IN(j)
+
+// POWER: M = a * q^gamma for log1p(e) in Y0-3. hi + lo = gamma * log q, exact but for the
+// rounding of lo. Leaves Y0-3 alone, clobbers the rest.
+#define POWERHILO(j, log, x, hi) \
 	VXORPS Y15, Y15, Y15 \
-	VMAXPS W(0), Y15, Y8 \
-	VMAXPS W(1), Y15, Y9 \
-	VMAXPS W(2), Y15, Y10 \
-	VMAXPS W(3), Y15, Y11 \
-	VADDPS E(0), Y8, Y8 \
-	VADDPS E(1), Y9, Y9 \
-	VADDPS E(2), Y10, Y10 \
-	VADDPS E(3), Y11, Y11 \
-	ROWS(VFMADD213PS, Y8, Y0, Y4, Y9, Y1, Y5, Y10, Y2, Y6, Y11, Y3, Y7)
+	VMOVUPS W(j), Y12 \
+	VMAXPS params_right(PARAMS), Y12, Y12 \
+	VMINPS Y15, Y12, Y12 \
+	VMOVUPS params_gamma(PARAMS), Y13 \
+	VMULPS Y13, Y12, hi \
+	VMOVAPS hi, x \
+	VFMSUB231PS Y13, Y12, x \
+	VPMAXSD K(const_kWideFloor), log, Y14 \
+	VMULPS K(const_kUnwide), Y14, Y14 \
+	VFNMADD231PS Y13, Y14, x \
+	VMOVUPS x, IN(j) \
+	VMOVUPS hi, M(j) \
+	VADDPS hi, x, x
 
-// FLOOR: Y0-3 and EF = e, at least 2^-60.
-#define FLOOR \
-	VMOVUPS K(const_kWideFloor), Y4 \
-	VMOVUPS K(const_kUnwide), Y5 \
-	VMAXPS E(0), Y4, Y0 \
-	VMAXPS E(1), Y4, Y1 \
-	VMAXPS E(2), Y4, Y2 \
-	VMAXPS E(3), Y4, Y3 \
-	ROWSK(VMULPS, Y5, Y0, Y1, Y2, Y3) \
-	STORE(Y0, Y1, Y2, Y3, EF)
+#define POWERSPLIT(j, x, nm) \
+	VPSLLD $23, nm, Y14 \
+	VMOVUPS Y14, POWEROF2(j) \
+	VSUBPS Y15, nm, nm \
+	VMOVUPS M(j), x
 
-// LOGRATIO: Y4-7 = log1p(e)/e for Q in Y4-7.
-#define LOGRATIO \
-	VMOVUPS K(const_kOne), Y15 \
-	VFMADD132PS EF(0), Y15, Y4 \
-	VFMADD132PS EF(1), Y15, Y5 \
-	VFMADD132PS EF(2), Y15, Y6 \
-	VFMADD132PS EF(3), Y15, Y7
+#define POWERLOW(j, x, n) VADDPS IN(j), x, x
 
-// SOFTPLUSWIDE: Y4-7 = L for log1p(e)/e in Y4-7. Clobbers Y8-11, Y14, Y15.
-#define SOFTPLUSWIDE \
-	VMOVUPS K(const_kWide), Y14 \
-	VXORPS Y15, Y15, Y15 \
-	VMULPS W(0), Y14, Y8 \
-	VMULPS W(1), Y14, Y9 \
-	VMULPS W(2), Y14, Y10 \
-	VMULPS W(3), Y14, Y11 \
-	ROWS(VMAXPS, Y8, Y15, Y8, Y9, Y15, Y9, Y10, Y15, Y10, Y11, Y15, Y11) \
-	VFMADD132PS E(0), Y8, Y4 \
-	VFMADD132PS E(1), Y9, Y5 \
-	VFMADD132PS E(2), Y10, Y6 \
-	VFMADD132PS E(3), Y11, Y7
-
-// CLIP: clamps L in Y4-7 to the bounds of the label; IN = where it was not. NaN
-// stays. Clobbers Y8-15.
-#define CLIPROW(j, l, T1, T2) \
-	VPMOVSXBD (16*j)(OLDLABELS), T1 \
-	VPERMILPS T1, Y12, T2 \
-	VPERMILPS T1, Y13, T1 \
-	VMAXPS l, T2, T2 \
-	VMINPS T2, T1, T2 \
-	VCMPPS $0, T2, l, T1 \
-	VMOVUPS T1, IN(j) \
-	VMOVAPS T2, l
-
-#define CLIP \
-	VMOVUPS params_clipLow(PARAMS), Y12 \
-	VMOVUPS params_clipHigh(PARAMS), Y13 \
-	CLIPROW(0, Y4, Y8, Y9) \
-	CLIPROW(1, Y5, Y10, Y11) \
-	CLIPROW(2, Y6, Y14, Y15) \
-	CLIPROW(3, Y7, Y8, Y9)
-
-// POWER: M = a * q^gamma for log1p(e)/e in Y4-7, which stays in L. Clobbers all.
-// hi + lo = gamma * log q, exact but for the rounding of lo; hi is in W8-11.
-#define POWERROW(j, w, ratio, hi, lo) \
-	VMAXPS W(j), Y14, w \
-	VMINPS w, Y15, w \
-	VMULPS Y13, w, hi \
-	VMOVAPS hi, lo \
-	VFMSUB231PS Y13, w, lo \
-	VMULPS EF(j), ratio, ratio \
-	VFNMADD231PS Y13, ratio, lo
+#define POWEROUT(j, y, t) \
+	VMOVUPS POWEROF2(j), Y15 \
+	VFMADD213PS Y15, Y15, t \
+	VMULPS A(j), t, t \
+	VMOVUPS t, M(j)
 
 #define POWER \
-	STORE(Y4, Y5, Y6, Y7, L) \
-	VMOVUPS params_right(PARAMS), Y14 \
-	VXORPS Y15, Y15, Y15 \
-	VMOVUPS params_gamma(PARAMS), Y13 \
-	POWERROW(0, Y12, Y4, Y0, Y8) \
-	POWERROW(1, Y12, Y5, Y1, Y9) \
-	POWERROW(2, Y12, Y6, Y2, Y10) \
-	POWERROW(3, Y12, Y7, Y3, Y11) \
-	STORE(Y8, Y9, Y10, Y11, M) \
-	STORE(Y0, Y1, Y2, Y3, IN) \
-	ROWS(VADDPS, Y8, Y0, Y0, Y9, Y1, Y1, Y10, Y2, Y2, Y11, Y3, Y3) \
-	ROUND(const_kMagicWide) \
-	LOAD(IN, Y0, Y1, Y2, Y3) \
-	REDUCE(ADDLOW) \
-	EXPPOLY \
-	VMULPS A(0), Y4, Y0 \
-	VMULPS A(1), Y5, Y1 \
-	VMULPS A(2), Y6, Y2 \
-	VMULPS A(3), Y7, Y3 \
-	STORE(Y0, Y1, Y2, Y3, M) \
-	LOAD(L, Y4, Y5, Y6, Y7)
+	POWERHILO(0, Y0, Y4, Y8) \
+	POWERHILO(1, Y1, Y5, Y9) \
+	POWERHILO(2, Y2, Y6, Y10) \
+	POWERHILO(3, Y3, Y7, Y11) \
+	ROUNDWIDE \
+	ENTER(POWERSPLIT) \
+	REDUCE(const_kLn2HiNeg) \
+	ENTER(POWERLOW) \
+	REDUCE(const_kLn2LoNeg) \
+	EXPBEGIN \
+	EXP(const_kExpP3) \
+	EXP(const_kExpP2) \
+	EXP(const_kExpP1) \
+	EXP(const_kExpP0) \
+	ENTER(EXPMUL) \
+	ENTER(EXPEND) \
+	ENTER(POWEROUT)
 
-// LEAVE...: from e in E to M and to L in Y4-7.
+// What a mode does with L. Out: q = loss, 0 where that is tiny. VALUE clobbers Y13, the
+// others Y4-15.
 
-#define LEAVEPLAIN(MODULATE) \
-	LOAD(E, Y0, Y1, Y2, Y3) \
-	MODULATE \
-	LOGPOLY(E) \
-	SOFTPLUSPLAIN
+#define VALUE(j, q) \
+	VMULPS M(j), q, q \
+	VPCMPGTD params_tiny(PARAMS), q, Y13 \
+	VPAND Y13, q, q
 
-#define LEAVEWIDE(MODULATE) \
-	FLOOR \
-	MODULATE \
-	LOGPOLY(EF) \
-	LOGRATIO \
-	SOFTPLUSWIDE
+#define EACHPLAIN(j, q) \
+	VALUE(j, q) \
+	VMULPS params_unscale(PARAMS), q, Y13 \
+	VMOVUPS Y13, (64*j)(OUT)
 
-#define LEAVECLIP(MODULATE) \
-	LEAVEWIDE(MODULATE) \
-	CLIP
+#define EACHWIDE(j, q) \
+	VALUE(j, q) \
+	VMULPS K(const_kUnwide), q, Y13 \
+	VMULPS params_unscale(PARAMS), Y13, Y13 \
+	VMOVUPS Y13, (64*j)(OUT)
 
-#define LEAVEANY \
-	FLOOR \
-	MODULATELATER \
-	LOGPOLY(EF) \
-	LOGRATIO \
-	POWER \
-	SOFTPLUSWIDE
+// SLOPE: t and s of the slope's t + s*L; ONE is 1 in the scale of e in E. In: e.
+#define SLOPE(ONE, j, e, t, s) \
+	VMOVUPS ONE, s \
+	ONSIDE(j, e, s, t) \
+	VMULPS params_slopeWrong(PARAMS), e, s \
+	VMOVUPS W(j), e \
+	VBLENDVPS e, params_slopeRight(PARAMS), s, s
 
-#define LEAVECLIPANY \
-	LEAVEANY \
-	CLIP
+// FINISH: scales and stores the gradient m * t / u. Fused with +0, the last product is
+// +0 where the gradient is, whatever its sign. Clobbers T1, T2.
+#define FINISH(UNWIDE, j, t, u, T1, T2) \
+	VDIVPS u, t, t \
+	VMULPS M(j), t, t \
+	VPCMPGTD frame_tinyGrad(FRAME), t, T1 \
+	UNWIDE(t) \
+	VPAND T1, t, t \
+	VMOVUPS frame_scale(FRAME), T1 \
+	VPXOR SIGN(j), T1, T1 \
+	VPXOR T2, T2, T2 \
+	VFMADD213PS T2, T1, t \
+	VMOVUPS t, (64*j)(OUT)
 
-// VALUE: Y4-7 = M * L, or 0 where that is tiny; predicate 5 is "not less than". Y12 = T
-// of the step. Clobbers Y12-15.
-#define VALUEROW(j, l, t) \
-	VMULPS M(j), l, l \
-	VCMPPS $5, Y15, l, t \
-	VANDPS t, l, l
+#define PLAINSCALE(x)
+#define WIDESCALE(x) VPSUBD K(const_kWideBits), x, x
 
-#define VALUE \
-	VMOVUPS params_tiny(PARAMS), Y15 \
-	VALUEROW(0, Y4, Y12) \
-	VALUEROW(1, Y5, Y13) \
-	VALUEROW(2, Y6, Y14) \
-	VALUEROW(3, Y7, Y12) \
-	VADDPS Y4, Y6, Y12 \
-	VADDPS Y5, Y7, Y13 \
+#define GRADPLAINROW(j, q, e, t, s, T1) \
+	VMOVUPS E(j), e \
+	SLOPE(K(const_kOne), j, e, t, s) \
+	VMOVUPS E(j), e \
+	VPMINSD K(const_kSlopeMax), q, T1 \
+	VALUE(j, q) \
+	VFMADD231PS T1, s, t \
+	VADDPS K(const_kOne), e, e \
+	FINISH(PLAINSCALE, j, t, e, s, T1)
+
+#define NOMASK(j, x)
+#define INMASK(j, x) VPAND IN(j), x, x
+
+#define GRADWIDEROW(MASK, j, q, e, t, s, T1) \
+	VMOVUPS E(j), e \
+	SLOPE(K(const_kWide), j, e, t, s) \
+	MASK(j, t) \
+	VMULPS K(const_kSlopeL), q, T1 \
+	VALUE(j, q) \
+	VFMADD231PS T1, s, t \
+	VMOVUPS EF(j), e \
+	VADDPS K(const_kOne), e, e \
+	FINISH(WIDESCALE, j, t, e, s, T1)
+
+#define GRADSPLAIN \
+	GRADPLAINROW(0, Y0, Y4, Y5, Y6, Y7) \
+	GRADPLAINROW(1, Y1, Y8, Y9, Y10, Y11) \
+	GRADPLAINROW(2, Y2, Y4, Y5, Y6, Y7) \
+	GRADPLAINROW(3, Y3, Y8, Y9, Y10, Y11)
+
+#define GRADS(MASK) \
+	GRADWIDEROW(MASK, 0, Y0, Y4, Y5, Y6, Y7) \
+	GRADWIDEROW(MASK, 1, Y1, Y8, Y9, Y10, Y11) \
+	GRADWIDEROW(MASK, 2, Y2, Y4, Y5, Y6, Y7) \
+	GRADWIDEROW(MASK, 3, Y3, Y8, Y9, Y10, Y11)
+
+#define GRADSWIDE GRADS(NOMASK)
+#define GRADSCLIP GRADS(INMASK)
+
+// TOTAL: Y12 = T of the step. Clobbers Y13.
+#define TOTAL \
+	VADDPS Y0, Y2, Y12 \
+	VADDPS Y1, Y3, Y13 \
 	VADDPS Y12, Y13, Y12
-
-// SPECIAL: goes to special if a sum in Y12 is Inf or NaN. Clobbers Y13, AX.
-#define SPECIAL \
-	VCMPPS $5, K(const_kInf), Y12, Y13 \
-	VMOVMSKPS Y13, AX \
-	TESTL AX, AX \
-	JNZ special
 
 // ACCUMULATE: T in Y12 to frame_column in the first step of a group; in the second, U
 // to the lanes. Clobbers Y12, Y13.
@@ -507,117 +507,92 @@ second: \
 	VMOVUPD Y13, (frame_lanes+32)(FRAME) \
 reduced:
 
-// What a mode does besides: with L in Y4-7, with the loss in Y4-7, and at the end.
-// The first two leave Y4-7 alone, the second also Y0-3 and Y8-11.
+// ---- Both at once ----
 
-#define PLAINSCALE(x)
-#define WIDESCALE(x) VMULPS K(const_kUnwide), x, x
+// BOTH: labels and logits to e of the entering step; of the leaving one log1p(e) in Y0-3,
+// the modulator, and ADD and VALUE for each row. A chain of dependent instructions is
+// spread over the whole.
+#define BOTH(KEEP, CLAMP, ROUND, SPLIT, OUT_, BEGIN, LOG, ARG, MODULATE, LOG1P, ADD, VALUE) \
+	BEGIN \
+	LOG(ARG, const_kLogQ7) \
+	DECODE(KEEP, 0, Y4) \
+	DECODE(KEEP, 1, Y5) \
+	LOG(ARG, const_kLogQ6) \
+	DECODE(KEEP, 2, Y6) \
+	DECODE(KEEP, 3, Y7) \
+	LOG(ARG, const_kLogQ5) \
+	CLAMP \
+	LOG(ARG, const_kLogQ4) \
+	ROUND \
+	ENTER(SPLIT) \
+	LOG(ARG, const_kLogQ3) \
+	MODULATE(0) \
+	REDUCE(const_kLn2HiNeg) \
+	LOG(ARG, const_kLogQ2) \
+	MODULATE(1) \
+	REDUCE(const_kLn2LoNeg) \
+	LOG(ARG, const_kLogQ1) \
+	MODULATE(2) \
+	EXPBEGIN \
+	EXP(const_kExpP3) \
+	LOG(ARG, const_kLogQ0) \
+	MODULATE(3) \
+	EXP(const_kExpP2) \
+	LOG1P(0, Y0) \
+	LOG1P(1, Y1) \
+	LOG1P(2, Y2) \
+	LOG1P(3, Y3) \
+	EXP(const_kExpP1) \
+	ADD(0, Y0) \
+	ADD(1, Y1) \
+	EXP(const_kExpP0) \
+	ADD(2, Y2) \
+	ADD(3, Y3) \
+	ENTER(EXPMUL) \
+	VALUE(0, Y0) \
+	VALUE(1, Y1) \
+	ENTER(EXPEND) \
+	VALUE(2, Y2) \
+	VALUE(3, Y3) \
+	ENTER(OUT_)
 
-#define NOTHING
-#define KEEPL STORE(Y4, Y5, Y6, Y7, L)
+#define NOBEGIN
+#define NOLOG(ARG, k)
+#define NOMODULATE(j)
+#define NOROW(j, q)
 
-#define WRITEEACHROW(UNWIDE, j, v, t) \
-	VMULPS Y15, v, t \
-	UNWIDE(t) \
-	VMOVUPS t, (64*j)(OUT)
-
-#define WRITEEACH(UNWIDE) \
-	VMOVUPS params_unscale(PARAMS), Y15 \
-	WRITEEACHROW(UNWIDE, 0, Y4, Y12) \
-	WRITEEACHROW(UNWIDE, 1, Y5, Y13) \
-	WRITEEACHROW(UNWIDE, 2, Y6, Y14) \
-	WRITEEACHROW(UNWIDE, 3, Y7, Y12)
-
-#define WRITEEACHPLAIN WRITEEACH(PLAINSCALE)
-#define WRITEEACHWIDE WRITEEACH(WIDESCALE)
-
-// FINISH: scales and stores the gradient m * t / u for t and u in registers.
-// Fused with +0, the last product is +0 where the gradient is, whatever its sign.
-#define FINISH(UNWIDE, j, t, u, T1, T2) \
-	VDIVPS u, t, t \
-	VMULPS M(j), t, t \
-	VCMPPS $5, frame_tinyGrad(FRAME), t, T1 \
-	VANDPS T1, t, t \
-	UNWIDE(t) \
-	VMOVUPS frame_scale(FRAME), T1 \
-	VXORPS SIGN(j), T1, T1 \
-	VXORPS T2, T2, T2 \
-	VFMADD213PS T2, T1, t \
-	VMOVUPS t, (64*j)(OUT)
-
-#define SLOPEPLAIN(j, l, e, w, t, s) \
-	VMOVUPS L(j), l \
-	VMOVUPS E(j), e \
-	VMOVUPS W(j), w \
-	VMULPS params_slopeWrong(PARAMS), e, s \
-	VMOVUPS K(const_kOne), t \
-	VBLENDVPS w, e, t, t \
-	VBLENDVPS w, params_slopeRight(PARAMS), s, s \
-	VMINPS K(const_kSlopeMax), l, l \
-	VFMADD231PS l, s, t \
-	VADDPS K(const_kOne), e, e \
-	FINISH(PLAINSCALE, j, t, e, w, s)
-
-#define WRITEGRADPLAIN \
-	SLOPEPLAIN(0, Y4, Y8, Y9, Y10, Y11) \
-	SLOPEPLAIN(1, Y5, Y12, Y13, Y14, Y15) \
-	SLOPEPLAIN(2, Y6, Y8, Y9, Y10, Y11) \
-	SLOPEPLAIN(3, Y7, Y12, Y13, Y14, Y15)
-
-#define NOMASK(j, x)
-#define INMASK(j, x) VANDPS IN(j), x, x
-
-#define SLOPEWIDE(MASK, j, l, e, w, t, s) \
-	VMOVUPS L(j), l \
-	VMOVUPS E(j), e \
-	VMOVUPS W(j), w \
-	VMULPS params_slopeWrong(PARAMS), e, s \
-	VMOVUPS K(const_kWide), t \
-	VBLENDVPS w, e, t, t \
-	MASK(j, t) \
-	VBLENDVPS w, params_slopeRight(PARAMS), s, s \
-	VMULPS K(const_kSlopeL), l, l \
-	VFMADD231PS l, s, t \
-	VMOVUPS K(const_kOne), e \
-	VADDPS EF(j), e, e \
-	FINISH(WIDESCALE, j, t, e, w, s)
-
-#define WRITEGRAD(MASK) \
-	SLOPEWIDE(MASK, 0, Y4, Y8, Y9, Y10, Y11) \
-	SLOPEWIDE(MASK, 1, Y5, Y12, Y13, Y14, Y15) \
-	SLOPEWIDE(MASK, 2, Y6, Y8, Y9, Y10, Y11) \
-	SLOPEWIDE(MASK, 3, Y7, Y12, Y13, Y14, Y15)
-
-#define WRITEGRADWIDE WRITEGRAD(NOMASK)
-#define WRITEGRADCLIP WRITEGRAD(INMASK)
+// What is left to do after that.
+#define DONE
+#define POWERED \
+	POWER \
+	LEAVE(ADDWWIDE)
+#define POWEREDCLIP \
+	POWER \
+	LEAVE(ADDWWIDE) \
+	LEAVE(CLIP)
 
 // A variant: returns the steps left in STEPS, 0 unless it met a special logit. The
 // last step is entered twice, the second time for nothing, as there is no next.
-#define VARIANT(name, KEEP, ENTER, LEAVE, WITHL, WITHLOSS, LAST) \
+#define VARIANT(name, KEEP, CLAMP, ROUND, SPLIT, OUT_, ARG, MODULATE, LOG1P, ADD, VALUE, REST, MODE) \
 TEXT name<>(SB), NOSPLIT|NOFRAME, $0-0 \
 	MOVQ $32, ADVANCE \
-	DECODE4(KEEP) \
-	ENTER \
-	ENTERED \
+	BOTH(KEEP, CLAMP, ROUND, SPLIT, OUT_, NOBEGIN, NOLOG, ARG, NOMODULATE, NOROW, NOROW, NOROW) \
 	XCHGQ LEAVING, ENTERING \
 	PCALIGN $32 \
 loop: \
+	CMPL SPECIAL, $0 \
+	JNE special \
 	XORL AX, AX \
 	CMPQ STEPS, $1 \
 	CMOVQNE ADVANCE, AX \
 	ADDQ AX, LOGITS \
 	SHRQ $2, AX \
 	ADDQ AX, LABELS \
-	DECODE4(KEEP) \
-	LEAVE \
-	WITHL \
-	ENTER \
-	VALUE \
-	SPECIAL \
+	BOTH(KEEP, CLAMP, ROUND, SPLIT, OUT_, LOGBEGIN, LOG, ARG, MODULATE, LOG1P, ADD, VALUE) \
+	REST \
+	MODE \
+	TOTAL \
 	ACCUMULATE \
-	WITHLOSS \
-	ENTERED \
-	LAST \
 	XCHGQ LEAVING, ENTERING \
 	ADDQ ADVANCE, OUT \
 	MOVQ ADVANCE, AX \
@@ -630,23 +605,38 @@ loop: \
 special: \
 	RET
 
-#define VARIANTS(sum, each, grad, ENTER, LEAVE, EACH, GRAD) \
-	VARIANT(sum, NOSIGN, ENTER, LEAVE, NOTHING, NOTHING, NOTHING) \
-	VARIANT(each, NOSIGN, ENTER, LEAVE, NOTHING, EACH, NOTHING) \
-	VARIANT(grad, KEEPSIGN, ENTER, LEAVE, KEEPL, NOTHING, GRAD)
+#define PLAIN(sum, each, grad, MODULATE) \
+	VARIANT(sum, NOSIGN, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, E, MODULATE, LOG1PPLAIN, ADDWPLAIN, VALUE, DONE, DONE) \
+	VARIANT(each, NOSIGN, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, E, MODULATE, LOG1PPLAIN, ADDWPLAIN, EACHPLAIN, DONE, DONE) \
+	VARIANT(grad, KEEPSIGN, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, E, MODULATE, LOG1PPLAIN, ADDWPLAIN, NOROW, DONE, GRADSPLAIN)
 
-VARIANTS(plain15Sum, plain15Each, plain15Grad, ENTERPLAIN, LEAVEPLAIN(MODULATE15), WRITEEACHPLAIN, WRITEGRADPLAIN)
-VARIANTS(plain2Sum, plain2Each, plain2Grad, ENTERPLAIN, LEAVEPLAIN(MODULATE2), WRITEEACHPLAIN, WRITEGRADPLAIN)
-VARIANTS(plain3Sum, plain3Each, plain3Grad, ENTERPLAIN, LEAVEPLAIN(MODULATE3), WRITEEACHPLAIN, WRITEGRADPLAIN)
-VARIANTS(plain4Sum, plain4Each, plain4Grad, ENTERPLAIN, LEAVEPLAIN(MODULATE4), WRITEEACHPLAIN, WRITEGRADPLAIN)
-VARIANTS(wide0Sum, wide0Each, wide0Grad, ENTERWIDE, LEAVEWIDE(MODULATE0), WRITEEACHWIDE, WRITEGRADWIDE)
-VARIANTS(wide05Sum, wide05Each, wide05Grad, ENTERWIDE, LEAVEWIDE(MODULATE05), WRITEEACHWIDE, WRITEGRADWIDE)
-VARIANTS(wide1Sum, wide1Each, wide1Grad, ENTERWIDE, LEAVEWIDE(MODULATE1), WRITEEACHWIDE, WRITEGRADWIDE)
-VARIANTS(wideAnySum, wideAnyEach, wideAnyGrad, ENTERWIDE, LEAVEANY, WRITEEACHWIDE, WRITEGRADWIDE)
-VARIANTS(clip0Sum, clip0Each, clip0Grad, ENTERWIDE, LEAVECLIP(MODULATE0), WRITEEACHWIDE, WRITEGRADCLIP)
-VARIANTS(clip1Sum, clip1Each, clip1Grad, ENTERWIDE, LEAVECLIP(MODULATE1), WRITEEACHWIDE, WRITEGRADCLIP)
-VARIANTS(clip2Sum, clip2Each, clip2Grad, ENTERWIDE, LEAVECLIP(MODULATE2CLIP), WRITEEACHWIDE, WRITEGRADCLIP)
-VARIANTS(clipAnySum, clipAnyEach, clipAnyGrad, ENTERWIDE, LEAVECLIPANY, WRITEEACHWIDE, WRITEGRADCLIP)
+#define WIDE(sum, each, grad, MODULATE) \
+	VARIANT(sum, NOSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, MODULATE, LOG1PWIDE, ADDWWIDE, VALUE, DONE, DONE) \
+	VARIANT(each, NOSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, MODULATE, LOG1PWIDE, ADDWWIDE, EACHWIDE, DONE, DONE) \
+	VARIANT(grad, KEEPSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, MODULATE, LOG1PWIDE, ADDWWIDE, NOROW, DONE, GRADSWIDE)
+
+#define CLIPPED(sum, each, grad, MODULATE, ADD, CLIP, REST) \
+	VARIANT(sum, NOSIGN, CLAMPCLIP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, MODULATE, LOG1PWIDE, ADD, CLIP, REST, LEAVE(VALUE)) \
+	VARIANT(each, NOSIGN, CLAMPCLIP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, MODULATE, LOG1PWIDE, ADD, CLIP, REST, LEAVE(EACHWIDE)) \
+	VARIANT(grad, KEEPSIGN, CLAMPCLIP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, MODULATE, LOG1PWIDE, ADD, CLIP, REST, GRADSCLIP)
+
+#define ANY(sum, each, grad) \
+	VARIANT(sum, NOSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, MODULATELATER, LOG1PWIDE, NOROW, NOROW, POWERED, LEAVE(VALUE)) \
+	VARIANT(each, NOSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, MODULATELATER, LOG1PWIDE, NOROW, NOROW, POWERED, LEAVE(EACHWIDE)) \
+	VARIANT(grad, KEEPSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, MODULATELATER, LOG1PWIDE, NOROW, NOROW, POWERED, GRADSWIDE)
+
+PLAIN(plain15Sum, plain15Each, plain15Grad, MODULATE15)
+PLAIN(plain2Sum, plain2Each, plain2Grad, MODULATE2)
+PLAIN(plain3Sum, plain3Each, plain3Grad, MODULATE3)
+PLAIN(plain4Sum, plain4Each, plain4Grad, MODULATE4)
+WIDE(wide0Sum, wide0Each, wide0Grad, MODULATE0)
+WIDE(wide05Sum, wide05Each, wide05Grad, MODULATE05)
+WIDE(wide1Sum, wide1Each, wide1Grad, MODULATE1)
+ANY(wideAnySum, wideAnyEach, wideAnyGrad)
+CLIPPED(clip0Sum, clip0Each, clip0Grad, MODULATE0, ADDWWIDE, CLIP, DONE)
+CLIPPED(clip1Sum, clip1Each, clip1Grad, MODULATE1, ADDWWIDE, CLIP, DONE)
+CLIPPED(clip2Sum, clip2Each, clip2Grad, MODULATE2CLIP, ADDWWIDE, CLIP, DONE)
+CLIPPED(clipAnySum, clipAnyEach, clipAnyGrad, MODULATELATER, NOROW, NOROW, POWEREDCLIP)
 
 // The variants by form and mode.
 #define ROW(form, sum, each, grad) \
@@ -669,7 +659,7 @@ ROW(const_clipAny, clipAnySum, clipAnyEach, clipAnyGrad)
 GLOBL variants<>(SB), NOPTR, $(24*const_numForms)
 
 // func cellsAVX2(f *frame, variant int, out, logits *float32, labels *uint8, n int) (done, column int)
-TEXT ·cellsAVX2(SB), 0, $2112-64
+TEXT ·cellsAVX2(SB), 0, $2816-64
 	MOVQ f+0(FP), FRAME
 	MOVQ variant+8(FP), AX
 	MOVQ out+16(FP), OUT
@@ -680,7 +670,7 @@ TEXT ·cellsAVX2(SB), 0, $2112-64
 	LEAQ ·coefAVX2(SB), COEF
 	LEAQ variants<>(SB), R9
 	MOVQ (R9)(AX*8), AX
-	LEAQ slots-2112(SP), LEAVING // two slots and what aligns them
+	LEAQ slots-2816(SP), LEAVING // two slots and what aligns them
 	ADDQ $63, LEAVING
 	ANDQ $~63, LEAVING
 	LEAQ SLOT(LEAVING), ENTERING
@@ -754,15 +744,15 @@ count:
 	TESTQ CX, CX
 	JNZ bytes
 
-#define TOTAL(y, x, t) \
+#define BYTES(y, x, t) \
 	VEXTRACTI128 $1, y, t \
 	VPADDQ t, x, x \
 	VPSRLDQ $8, x, t \
 	VPADDQ t, x, x
 
-	TOTAL(Y0, X0, X3)
-	TOTAL(Y1, X1, X3)
-	TOTAL(Y2, X2, X3)
+	BYTES(Y0, X0, X3)
+	BYTES(Y1, X1, X3)
+	BYTES(Y2, X2, X3)
 	VMOVQ X0, positives+16(FP)
 	VMOVQ X1, ignored+24(FP)
 	VMOVQ X2, negatives+32(FP)

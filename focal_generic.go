@@ -41,15 +41,13 @@ type cell struct {
 	lo, hi float32 // bounds of L with clip
 	e      float32 // exp(-|w|); wide: raised to 2^-60
 	eW     float32 // wide: exp(-|w|) * 2^64
-	e2     float32 // e*e
-	u      float32 // 1+e
-	d      float32 // (1+e)^2
+	e2     float32 // e*e; wide: times 2^64
 	l      float32 // softplus(w); wide: times 2^64
 	in     bool    // L was not clamped
 	m      float32 // a * q^gamma
 }
 
-// right reports the side by the sign of w, as a blend does.
+// right reports the side by the sign of w.
 func (c *cell) right() bool { return math.Signbit(float64(c.w)) }
 
 // onSide returns the first on the right side and the second on the wrong side.
@@ -60,67 +58,75 @@ func (c *cell) onSide(right, wrong float32) float32 {
 	return wrong
 }
 
-// expNeg returns exp(x) * 2^(mag-magic) for x <= 0.
-func expNeg(x, mag float32) float32 {
+// round returns n, the nearest integer to x*log2(e), and 2^(n+mag-magic).
+func round(x, mag float32) (n, s float32) {
 	nm := fma32(x, log2E, mag)
-	n := nm - mag
-	s := math.Float32frombits(math.Float32bits(nm) << 23)
-	r := fma32(n, -ln2Hi, x)
-	r = fma32(n, -ln2Lo, r)
-	return expPoly(r, s)
+	return nm - mag, math.Float32frombits(math.Float32bits(nm) << 23)
 }
 
-// expPoly returns s * exp(r).
-func expPoly(r, s float32) float32 {
+// expm1 returns exp(r) - 1.
+func expm1(r float32) float32 {
 	p := fma32(expP4, r, expP3)
 	p = fma32(p, r, expP2)
 	p = fma32(p, r, expP1)
 	p = fma32(p, r, expP0)
-	t := fma32(float32(p*r), r, r)
-	return fma32(t, s, s)
+	return fma32(float32(p*r), r, r)
+}
+
+// reduce returns n, 2^(n+mag-magic) and exp(r)-1 with x = n*ln2 + r.
+func reduce(x, mag float32) (n, s, t float32) {
+	n, s = round(x, mag)
+	r := fma32(n, -ln2Hi, x)
+	r = fma32(n, -ln2Lo, r)
+	return n, s, expm1(r)
 }
 
 // logPoly returns Q with log1p(e) = e + e*e*Q(e).
 func (c *cell) logPoly() float32 {
-	even := fma32(logQ8, c.e2, logQ6)
-	odd := fma32(logQ7, c.e2, logQ5)
-	even = fma32(even, c.e2, logQ4)
-	odd = fma32(odd, c.e2, logQ3)
-	even = fma32(even, c.e2, logQ2)
-	odd = fma32(odd, c.e2, logQ1)
-	even = fma32(even, c.e2, logQ0)
-	return fma32(odd, c.e, even)
+	q := fma32(logQ8, c.e, logQ7)
+	q = fma32(q, c.e, logQ6)
+	q = fma32(q, c.e, logQ5)
+	q = fma32(q, c.e, logQ4)
+	q = fma32(q, c.e, logQ3)
+	q = fma32(q, c.e, logQ2)
+	q = fma32(q, c.e, logQ1)
+	return fma32(q, c.e, logQ0)
 }
 
-// square returns 1+e and its square.
-func (c *cell) square() {
-	c.u = 1 + c.e
-	c.d = fma32(c.e, c.e+2, 1)
-}
+// onePlus returns 1+e.
+func (c *cell) onePlus() float32 { return 1 + c.e }
 
-// plain computes e and L.
+// square returns (1+e)^2.
+func (c *cell) square() float32 { return fma32(c.e+2, c.e, 1) }
+
+// plain computes e and L. What e misses counts twice: for L, and for the square of e that
+// q^gamma has on the right side; on the wrong side it matters little.
 func (c *cell) plain() {
-	x := max(-abs32(c.w), c.p.right[0])
-	c.e = expNeg(x, magic)
+	x := max(-abs32(c.w), c.p.end[0])
+	_, s, t := reduce(x, magic)
+	c.e = fma32(t, s, s)
+	low := fma32(t, s, s-c.e)
 	c.e2 = c.e * c.e
-	c.square()
-	c.l = fma32(c.e2, c.logPoly(), c.e+max(c.w, 0))
+	c.l = (fma32(c.e2, c.logPoly(), low+low) + c.e) + max(c.w, 0)
 	c.in = true
 }
 
 // wide computes e, e*2^64 and L*2^64.
 func (c *cell) wide() {
-	x := max(-abs32(max(c.w, c.p.right[0])), -wrongEnd)
-	c.eW = expNeg(x, magicWide)
-	c.e = max(c.eW, wideFloor) * unwide
-	c.e2 = c.e * c.e
-	c.square()
-	log := fma32(c.e, c.logPoly(), 1) // log1p(e)/e
-	c.l = fma32(c.eW, log, max(c.w*wide, 0))
+	x := max(-abs32(c.w), c.p.end[0])
+	if c.p.form.clip() {
+		x = max(-abs32(max(c.w, c.p.right[0])), -wrongEnd)
+	}
+	n, s, t := reduce(x, magicWide)
+	c.eW = fma32(t, s, s)
+	c.e = scaleb(1+t, int(max(n, leastExp)))
+	c.e2 = c.e * c.eW
+	log := fma32(c.e2, c.logPoly(), c.eW)
+	c.l = log + max(c.w, 0)*wide
 	c.in = true
 	switch c.p.form {
 	case wideAny, clipAny:
-		c.m = c.a * c.power(float32(c.e*log))
+		c.m = c.a * c.power(max(log, wideFloor)*unwide)
 	}
 	if c.p.form.clip() {
 		l := min(max(c.l, c.lo), c.hi)
@@ -138,12 +144,10 @@ func (c *cell) power(log1pE float32) float32 {
 	hi := g * z
 	lo := fma32(g, z, -hi)
 	lo = fma32(-g, log1pE, lo)
-	nm := fma32(hi+lo, log2E, magicWide)
-	n := nm - magicWide
-	s := math.Float32frombits(math.Float32bits(nm) << 23)
+	n, s := round(hi+lo, magicWide)
 	r := fma32(n, -ln2Hi, hi) + lo
 	r = fma32(n, -ln2Lo, r)
-	return expPoly(r, s)
+	return fma32(expm1(r), s, s)
 }
 
 // modulate computes a * q^gamma.
@@ -152,22 +156,23 @@ func (c *cell) modulate() {
 	case wide0, clip0:
 		c.m = c.a
 	case wide05:
-		c.m = c.a * sqrt32(c.onSide(c.eW, wide)/c.u)
+		c.m = c.a * sqrt32(c.onSide(c.eW, wide)/c.onePlus())
 	case wide1, clip1:
-		c.m = c.a / c.u * c.onSide(c.eW, wide)
+		c.m = c.a / c.onePlus() * c.onSide(c.eW, wide)
 	case plain15:
-		q := c.onSide(c.e, 1) / c.u
+		q := c.onSide(c.e, 1) / c.onePlus()
 		c.m = c.a * float32(q*sqrt32(q))
 	case plain2:
-		c.m = c.a / c.d * c.onSide(c.e2, 1)
+		c.m = c.a / c.square() * c.onSide(c.e2, 1)
 	case clip2:
 		h := c.eW * 0x1p-32
-		c.m = c.a / c.d * c.onSide(float32(h*h), wide)
+		c.m = c.a / c.square() * c.onSide(float32(h*h), wide)
 	case plain3:
-		c.m = c.a / float32(c.d*c.u) * c.onSide(float32(c.e2*c.e), 1)
+		c.m = c.a / float32(c.square()*c.onePlus()) * c.onSide(float32(c.e2*c.e), 1)
 	case plain4:
+		d := c.square()
 		b := c.onSide(c.e2, 1)
-		c.m = c.a / float32(c.d*c.d) * b * b
+		c.m = c.a / float32(d*d) * b * b
 	}
 }
 
@@ -183,7 +188,7 @@ func (c *cell) slope() float32 {
 	} else {
 		t = fma32(c.onSide(c.p.slopeRight[0], c.e*c.p.slopeWrong[0]), min(c.l, slopeMax), c.onSide(c.e, 1))
 	}
-	return c.m * float32(t/c.u)
+	return c.m * float32(t/c.onePlus())
 }
 
 // genericCell returns the loss of one cell, and with grad its gradient times
@@ -218,7 +223,7 @@ func genericCell(f *frame, x float32, label uint8, grad bool) (loss, slope float
 		}
 		c.modulate()
 		v := c.m * c.l
-		if v >= p.tiny[0] {
+		if v > p.tiny[0] {
 			if p.form.wide() {
 				v *= unwide
 			}
@@ -229,7 +234,7 @@ func genericCell(f *frame, x float32, label uint8, grad bool) (loss, slope float
 		}
 		g = c.slope()
 	}
-	if g < f.tinyGrad[0] {
+	if g <= f.tinyGrad[0] {
 		return loss, 0
 	}
 	if p.form.wide() {
