@@ -13,12 +13,13 @@ import (
 	"os/signal"
 )
 
-const usage = `usage: go run ./bench [-quick] [-run REGEXP] [-rivals LIST] [-o FILE] [-benchfmt FILE]
+const usage = `usage: go run ./bench [-quick] [-run REGEXP] [-rivals LIST] [-name NAME]
+                      [-o FILE] [-benchfmt FILE]
        go run ./bench report [-o report.html] [-model FILE] RESULT.json ...
 
 The first form measures, from the root of the repository, and prints tables; it
-takes about two minutes, with -quick ten seconds. The second makes a page of the
-results of one or several machines.
+takes about two minutes and 2 GB of memory, with -quick ten seconds and 1 GB. The
+second makes a page of the results of one or several machines.
 `
 
 func main() {

@@ -24,6 +24,7 @@ func runMeasure(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	rivals := flags.String("rivals", "", "the rivals to measure: none, all, or `LIST` of "+strings.Join(rival.Names(), ",")+
 		"\n(default all but gomlx and gorgonia, with -quick those that start at once)")
 	testdata := flags.String("testdata", "testdata", "`DIR` of the library's testdata")
+	name := flags.String("name", "", "call this machine `NAME` in reports, instead of what its CPU calls itself")
 	output := flags.String("o", "", "write the results as JSON to `FILE`")
 	benchfmt := flags.String("benchfmt", "", "write the results to `FILE` in the format of go test -bench, for benchstat")
 	if err := flags.Parse(args); err != nil {
@@ -75,6 +76,7 @@ func runMeasure(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	if err != nil {
 		return err
 	}
+	result.Machine.Name = *name
 	result.Command = strings.Join(append([]string{"go run ./bench"}, args...), " ")
 
 	if err := report.WriteText(stdout, result); err != nil {

@@ -112,7 +112,7 @@ func machineBars(views []*view, op string, n int) Bars {
 	for _, v := range views {
 		var g barGroup
 		if len(views) > 1 {
-			g.Name = cpuName(v.Machine)
+			g.Name = machineName(v.Machine)
 		}
 		for _, k := range v.kernels {
 			if s := v.Find(result.Base(k, op, n)); s != nil {

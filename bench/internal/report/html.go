@@ -74,7 +74,7 @@ type rivalSection struct {
 type tile struct{ Value, Unit, What string }
 
 func (v *view) machine() (machine, error) {
-	m := machine{Name: cpuName(v.Machine), Facts: facts(v.Run), Tiles: v.tiles(), TimeKernels: v.kernels, Tables: Tables(v.Run)}
+	m := machine{Name: machineName(v.Machine), Facts: facts(v.Run), Tiles: v.tiles(), TimeKernels: v.kernels, Tables: Tables(v.Run)}
 	for _, k := range v.kernels {
 		if v.peak(k) > 0 {
 			m.RoofKernels = append(m.RoofKernels, k)

@@ -77,14 +77,14 @@ func TestWriteText(t *testing.T) {
 
 func TestWriteHTML(t *testing.T) {
 	arm := readSample(t)
-	arm.Machine.CPU, arm.Machine.Kernels = "Other CPU", arm.Machine.Kernels[1:]
+	arm.Machine.Name, arm.Machine.Kernels = "Other machine", arm.Machine.Kernels[1:]
 	var b bytes.Buffer
 	if err := WriteHTML(&b, []*result.Run{readSample(t), arm}, readModel(t), "go run ./bench report a&b.json"); err != nil {
 		t.Fatal(err)
 	}
 	page := b.String()
 	for _, want := range []string{
-		"<h2>Sample CPU &lt;1&gt;</h2>", "<h2>Other CPU</h2>",
+		"<h2>Sample CPU &lt;1&gt;</h2>", "<h2>Other machine</h2>", "<li>Sample CPU &lt;1&gt;, 2 CPUs",
 		`<b>0.500</b><span>ns</span><div>Sum per element, avx512</div>`,
 		`<b>200</b><span>×</span><div>as fast as PyTorch eager, SumGrad</div>`,
 		`<title>avx2, n = 10,647: 0.750 ±1% ns</title>`,

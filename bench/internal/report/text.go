@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -12,7 +13,7 @@ import (
 // WriteText writes the tables of a run for a terminal.
 func WriteText(w io.Writer, r *result.Run) error {
 	var b strings.Builder
-	fmt.Fprintln(&b, cpuName(r.Machine))
+	fmt.Fprintln(&b, machineName(r.Machine))
 	for _, line := range facts(r) {
 		fmt.Fprintln(&b, line)
 	}
@@ -37,18 +38,20 @@ func WriteText(w io.Writer, r *result.Run) error {
 // facts says on what machine, with what, how and when a run was made.
 func facts(r *result.Run) []string {
 	m := r.Machine
+	cpus := fmt.Sprintf("%d CPUs, caches %s", m.Cores, caches(m.Caches))
+	if m.Name != "" && m.CPU != "" {
+		cpus = m.CPU + ", " + cpus
+	}
 	return []string{
-		fmt.Sprintf("%d CPUs, caches %s", m.Cores, caches(m.Caches)),
+		cpus,
 		fmt.Sprintf("%s/%s, %s, commit %s", m.OS, m.Arch, m.Go, commit(m)),
 		fmt.Sprintf("%s, %s: %d rounds in %.0f s", r.Command, r.Started.Format("2006-01-02"), r.Rounds, r.Seconds),
 	}
 }
 
-func cpuName(m result.Machine) string {
-	if m.CPU == "" {
-		return "unknown " + m.Arch + " CPU"
-	}
-	return m.CPU
+// machineName is the name that the user gave the machine, else the CPU's.
+func machineName(m result.Machine) string {
+	return cmp.Or(m.Name, m.CPU, "unknown "+m.Arch+" CPU")
 }
 
 func caches(c result.Caches) string {

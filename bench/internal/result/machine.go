@@ -1,9 +1,14 @@
 package result
 
 import (
+	"fmt"
+	"io/fs"
+	"os"
 	"os/exec"
+	"path"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 
 	"github.com/klauspost/cpuid/v2"
@@ -12,6 +17,7 @@ import (
 
 // A Machine is what a result was measured on.
 type Machine struct {
+	Name     string         `json:"name,omitempty"` // that the user gave it
 	CPU      string         `json:"cpu"`
 	Cores    int            `json:"cores"`  // logical CPUs this process may use
 	Caches   Caches         `json:"caches"` // of one core, as the CPU reports them
@@ -34,9 +40,9 @@ type Caches struct {
 func ThisMachine() Machine {
 	c := cpuid.CPU
 	return Machine{
-		CPU:      strings.TrimSpace(c.BrandName),
+		CPU:      cpuName(c),
 		Cores:    runtime.GOMAXPROCS(0),
-		Caches:   Caches{L1D: max(0, c.Cache.L1D), L2: max(0, c.Cache.L2), L3: max(0, c.Cache.L3)},
+		Caches:   cacheSizes(c, os.DirFS("/sys/devices/system/cpu/cpu0/cache")),
 		Features: c.FeatureSet(),
 		OS:       runtime.GOOS,
 		Arch:     runtime.GOARCH,
@@ -44,6 +50,48 @@ func ThisMachine() Machine {
 		Go:       runtime.Version(),
 		Commit:   commit(),
 	}
+}
+
+// cpuName returns the name that the CPU has for itself, or what else identifies
+// it, or "". Arm's cores under Linux have a part number only.
+func cpuName(c cpuid.CPUInfo) string {
+	name := strings.TrimSpace(c.BrandName)
+	if name == "" && c.VendorString != "" {
+		name = fmt.Sprintf("%s, part %#x", c.VendorString, c.Model>>4&0xFFF)
+	}
+	return name
+}
+
+// cacheSizes returns what the CPU tells of its caches, or what Linux tells in the
+// directory sys.
+func cacheSizes(c cpuid.CPUInfo, sys fs.FS) Caches {
+	sizes := Caches{L1D: max(0, c.Cache.L1D), L2: max(0, c.Cache.L2), L3: max(0, c.Cache.L3)}
+	if sizes != (Caches{}) {
+		return sizes
+	}
+	dirs, err := fs.Glob(sys, "index*")
+	if err != nil {
+		return sizes
+	}
+	for _, dir := range dirs {
+		read := func(file string) string {
+			text, _ := fs.ReadFile(sys, path.Join(dir, file)) // without it: no size, below
+			return strings.TrimSpace(string(text))
+		}
+		kib, err := strconv.Atoi(strings.TrimSuffix(read("size"), "K"))
+		if err != nil {
+			continue
+		}
+		switch read("level") + " " + read("type") {
+		case "1 Data", "1 Unified":
+			sizes.L1D = kib << 10
+		case "2 Unified":
+			sizes.L2 = kib << 10
+		case "3 Unified":
+			sizes.L3 = kib << 10
+		}
+	}
+	return sizes
 }
 
 // commit returns the revision of this program, with "+dirty" if its tree had
