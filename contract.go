@@ -148,6 +148,7 @@ const (
 	kMagicWide
 	kMagicLeast
 	kSign
+	kZero
 	kOne
 	kTwo
 	kHuge

@@ -76,13 +76,12 @@
 #define KEEPSIGN(j, s) VMOVUPS s, NEWSIGN(j)
 
 // DECODE: w = -z and the weight, 0 for ignored cells, by the low bits of the
-// label. Clobbers Y14, Y15.
+// label. In: Y13 = params_weight. Clobbers Y14, Y15.
 #define DECODE(KEEP, j, w) \
 	VPMOVSXBD (16*j)(LABELS), Y15 \
-	VMOVUPS params_weight(PARAMS), Y14 \
-	VPERMILPS Y15, Y14, Y14 \
-	VMOVUPS Y14, NEWA(j) \
+	VPERMILPS Y15, Y13, Y14 \
 	VPSLLD $31, Y15, Y15 \
+	VMOVUPS Y14, NEWA(j) \
 	KEEP(j, Y15) \
 	VPXOR (64*j)(LOGITS), Y15, w \
 	VMOVUPS w, NEWW(j)
@@ -193,112 +192,6 @@
 
 // ---- Leaving a step, row by row ----
 
-// ONSIDE: r = right where w is negative, else wrong. Clobbers r.
-#define ONSIDE(j, right, wrong, r) \
-	VMOVUPS W(j), r \
-	VBLENDVPS r, right, wrong, r
-
-// MODULATE: M = a * q^gamma; plain, E2 = e^2. Clobbers Y12-3.
-
-// SQUARE: d = (1+e)^2.
-#define SQUARE(e, d) \
-	VADDPS K(const_kTwo), e, d \
-	VFMADD213PS K(const_kOne), e, d
-
-#define MODULATE15(j) \
-	VMOVUPS E(j), Y12 \
-	VMOVUPS K(const_kOne), Y14 \
-	ONSIDE(j, Y12, Y14, Y13) \
-	VADDPS Y12, Y14, Y14 \
-	VDIVPS Y14, Y13, Y13 \
-	VSQRTPS Y13, Y14 \
-	VMULPS Y12, Y12, Y12 \
-	VMOVUPS Y12, E2(j) \
-	VMULPS Y14, Y13, Y13 \
-	VMULPS A(j), Y13, Y13 \
-	VMOVUPS Y13, M(j)
-
-#define MODULATE2(j) \
-	VMOVUPS E(j), Y12 \
-	SQUARE(Y12, Y13) \
-	VMOVUPS A(j), Y14 \
-	VDIVPS Y13, Y14, Y14 \
-	VMULPS Y12, Y12, Y12 \
-	VMOVUPS K(const_kOne), Y13 \
-	VMOVUPS Y12, E2(j) \
-	ONSIDE(j, Y12, Y13, Y15) \
-	VMULPS Y15, Y14, Y14 \
-	VMOVUPS Y14, M(j)
-
-#define MODULATE3(j) \
-	VMOVUPS E(j), Y12 \
-	SQUARE(Y12, Y13) \
-	VADDPS K(const_kOne), Y12, Y14 \
-	VMULPS Y14, Y13, Y13 \
-	VMOVUPS A(j), Y14 \
-	VDIVPS Y13, Y14, Y14 \
-	VMULPS Y12, Y12, Y13 \
-	VMOVUPS Y13, E2(j) \
-	VMULPS Y12, Y13, Y13 \
-	VMOVUPS K(const_kOne), Y12 \
-	ONSIDE(j, Y13, Y12, Y15) \
-	VMULPS Y15, Y14, Y14 \
-	VMOVUPS Y14, M(j)
-
-#define MODULATE4(j) \
-	VMOVUPS E(j), Y12 \
-	SQUARE(Y12, Y13) \
-	VMULPS Y13, Y13, Y13 \
-	VMOVUPS A(j), Y14 \
-	VDIVPS Y13, Y14, Y14 \
-	VMULPS Y12, Y12, Y12 \
-	VMOVUPS K(const_kOne), Y13 \
-	VMOVUPS Y12, E2(j) \
-	ONSIDE(j, Y12, Y13, Y15) \
-	VMULPS Y15, Y14, Y14 \
-	VMULPS Y15, Y14, Y14 \
-	VMOVUPS Y14, M(j)
-
-#define MODULATE0(j) \
-	VMOVUPS A(j), Y12 \
-	VMOVUPS Y12, M(j)
-
-#define MODULATE05(j) \
-	VMOVUPS EF(j), Y12 \
-	VMOVUPS K(const_kWide), Y13 \
-	ONSIDE(j, E(j), Y13, Y14) \
-	VADDPS K(const_kOne), Y12, Y12 \
-	VDIVPS Y12, Y14, Y13 \
-	VSQRTPS Y13, Y13 \
-	VMULPS A(j), Y13, Y13 \
-	VMOVUPS Y13, M(j)
-
-#define MODULATE1(j) \
-	VMOVUPS EF(j), Y12 \
-	VADDPS K(const_kOne), Y12, Y12 \
-	VMOVUPS A(j), Y14 \
-	VDIVPS Y12, Y14, Y14 \
-	VMOVUPS K(const_kWide), Y13 \
-	ONSIDE(j, E(j), Y13, Y15) \
-	VMULPS Y15, Y14, Y14 \
-	VMOVUPS Y14, M(j)
-
-#define MODULATE2CLIP(j) \
-	VMOVUPS EF(j), Y12 \
-	SQUARE(Y12, Y13) \
-	VMOVUPS A(j), Y14 \
-	VDIVPS Y13, Y14, Y14 \
-	VMOVUPS E(j), Y12 \
-	VMULPS K(const_kHalfUnwide), Y12, Y12 \
-	VMULPS Y12, Y12, Y12 \
-	VMOVUPS K(const_kWide), Y13 \
-	ONSIDE(j, Y12, Y13, Y15) \
-	VMULPS Y15, Y14, Y14 \
-	VMOVUPS Y14, M(j)
-
-// That of general gamma needs log1p(e) and comes with POWER.
-#define MODULATELATER(j)
-
 // LOG: Y0-3 = Q for e in ARG, step by step. Clobbers Y12.
 #define LOGQ8(j, q) VMOVAPS Y12, q
 
@@ -313,28 +206,109 @@
 	VFMADD132PS ARG(2), Y12, Y2 \
 	VFMADD132PS ARG(3), Y12, Y3
 
-// LOG1P: Q to log1p(e). Clobbers Y12.
-#define LOG1PPLAIN(j, q) \
-	VMOVUPS E2(j), Y12 \
-	VFMADD213PS LOW(j), Y12, q \
-	VADDPS E(j), q, q
-
-#define LOG1PWIDE(j, q) \
-	VMOVUPS E(j), Y12 \
-	VMULPS EF(j), Y12, Y13 \
-	VFMADD213PS Y12, Y13, q
-
-// ADDW: log1p(e) to L. Clobbers Y12, Y13.
-#define ADDWPLAIN(j, q) \
-	VPXOR Y13, Y13, Y13 \
-	VPMAXSD W(j), Y13, Y12 \
+// SOFTPLUSPLAIN: Q to L. Out: Y13 = e, Y14 = e^2, Y15 = w. Clobbers Y12.
+#define SOFTPLUSPLAIN(j, q) \
+	VMOVUPS E(j), Y13 \
+	VMULPS Y13, Y13, Y14 \
+	VFMADD213PS LOW(j), Y14, q \
+	VMOVUPS W(j), Y15 \
+	VADDPS Y13, q, q \
+	VPMAXSD K(const_kZero), Y15, Y12 \
 	VADDPS Y12, q, q
 
-#define ADDWWIDE(j, q) \
-	VPXOR Y13, Y13, Y13 \
-	VPMAXSD W(j), Y13, Y12 \
+// LOG1PWIDE: Q to log1p(e). Out: Y13 = e, Y14 = e times 2^64. Clobbers Y15.
+#define LOG1PWIDE(j, q) \
+	VMOVUPS EF(j), Y13 \
+	VMOVUPS E(j), Y14 \
+	VMULPS Y13, Y14, Y15 \
+	VFMADD213PS Y14, Y15, q
+
+// ADDW: log1p(e) to L. Out: Y15 = w. Clobbers Y12.
+#define ADDW(j, q) \
+	VMOVUPS W(j), Y15 \
+	VPMAXSD K(const_kZero), Y15, Y12 \
 	VMULPS K(const_kWide), Y12, Y12 \
 	VADDPS Y12, q, q
+
+#define SOFTPLUSWIDE(j, q) \
+	LOG1PWIDE(j, q) \
+	ADDW(j, q)
+
+// MODULATE: Y12 = a * q^gamma. In: what SOFTPLUS leaves. Clobbers Y13-15.
+
+// ONSIDE: r = right where w is negative, else wrong.
+#define ONSIDE(w, right, wrong, r) VBLENDVPS w, right, wrong, r
+
+#define MODULATE15(j) \
+	VMOVUPS K(const_kOne), Y12 \
+	ONSIDE(Y15, Y13, Y12, Y14) \
+	VADDPS Y12, Y13, Y13 \
+	VDIVPS Y13, Y14, Y12 \
+	VSQRTPS Y12, Y13 \
+	VMULPS Y13, Y12, Y12 \
+	VMULPS A(j), Y12, Y12
+
+#define MODULATE2(j) \
+	VMOVUPS K(const_kOne), Y12 \
+	ONSIDE(Y15, Y14, Y12, Y14) \
+	VADDPS K(const_kTwo), Y13, Y15 \
+	VFMADD213PS Y12, Y13, Y15 \
+	VMOVUPS A(j), Y12 \
+	VDIVPS Y15, Y12, Y12 \
+	VMULPS Y14, Y12, Y12
+
+#define MODULATE3(j) \
+	VMOVUPS K(const_kOne), Y12 \
+	VMULPS Y13, Y14, Y14 \
+	ONSIDE(Y15, Y14, Y12, Y14) \
+	VADDPS K(const_kTwo), Y13, Y15 \
+	VFMADD213PS Y12, Y13, Y15 \
+	VADDPS Y12, Y13, Y13 \
+	VMULPS Y13, Y15, Y15 \
+	VMOVUPS A(j), Y12 \
+	VDIVPS Y15, Y12, Y12 \
+	VMULPS Y14, Y12, Y12
+
+#define MODULATE4(j) \
+	VMOVUPS K(const_kOne), Y12 \
+	ONSIDE(Y15, Y14, Y12, Y14) \
+	VADDPS K(const_kTwo), Y13, Y15 \
+	VFMADD213PS Y12, Y13, Y15 \
+	VMULPS Y15, Y15, Y15 \
+	VMOVUPS A(j), Y12 \
+	VDIVPS Y15, Y12, Y12 \
+	VMULPS Y14, Y12, Y12 \
+	VMULPS Y14, Y12, Y12
+
+#define MODULATE0(j) VMOVUPS A(j), Y12
+
+#define MODULATE05(j) \
+	VMOVUPS K(const_kWide), Y12 \
+	ONSIDE(Y15, Y14, Y12, Y12) \
+	VADDPS K(const_kOne), Y13, Y13 \
+	VDIVPS Y13, Y12, Y12 \
+	VSQRTPS Y12, Y12 \
+	VMULPS A(j), Y12, Y12
+
+#define MODULATE1(j) \
+	VADDPS K(const_kOne), Y13, Y13 \
+	VMOVUPS A(j), Y12 \
+	VDIVPS Y13, Y12, Y12 \
+	VMOVUPS K(const_kWide), Y13 \
+	ONSIDE(Y15, Y14, Y13, Y14) \
+	VMULPS Y14, Y12, Y12
+
+#define MODULATE2CLIP(j) \
+	VMULPS K(const_kHalfUnwide), Y14, Y14 \
+	VMULPS Y14, Y14, Y14 \
+	VMOVUPS K(const_kWide), Y12 \
+	ONSIDE(Y15, Y14, Y12, Y14) \
+	VMOVUPS K(const_kOne), Y12 \
+	VADDPS K(const_kTwo), Y13, Y15 \
+	VFMADD213PS Y12, Y13, Y15 \
+	VMOVUPS A(j), Y12 \
+	VDIVPS Y15, Y12, Y12 \
+	VMULPS Y14, Y12, Y12
 
 // CLIP: clamps L to the bounds of the label; IN = where it was not. Clobbers Y12-15.
 #define CLIP(j, l) \
@@ -400,11 +374,11 @@
 	ENTER(EXPEND) \
 	ENTER(POWEROUT)
 
-// What a mode does with L. Out: q = loss, 0 where that is tiny. VALUE clobbers Y13, the
-// others Y4-15.
+// What a mode does with L in q and m in Y12: the loss, 0 where that is tiny; or it
+// keeps m for later. Clobbers Y13.
 
 #define VALUE(j, q) \
-	VMULPS M(j), q, q \
+	VMULPS Y12, q, q \
 	VPCMPGTD params_tiny(PARAMS), q, Y13 \
 	VPAND Y13, q, q
 
@@ -419,19 +393,30 @@
 	VMULPS params_unscale(PARAMS), Y13, Y13 \
 	VMOVUPS Y13, (64*j)(OUT)
 
-// SLOPE: t and s of the slope's t + s*L; ONE is 1 in the scale of e in E. In: e.
+#define KEEPM(j, q) VMOVUPS Y12, M(j)
+
+#define LATERVALUE(j, q) \
+	VMOVUPS M(j), Y12 \
+	VALUE(j, q)
+
+#define LATEREACH(j, q) \
+	VMOVUPS M(j), Y12 \
+	EACHWIDE(j, q)
+
+// SLOPE: t and s of the slope's t + s*L; ONE is 1 in the scale of e. Clobbers e.
 #define SLOPE(ONE, j, e, t, s) \
 	VMOVUPS ONE, s \
-	ONSIDE(j, e, s, t) \
+	VMOVUPS W(j), t \
+	ONSIDE(t, e, s, t) \
 	VMULPS params_slopeWrong(PARAMS), e, s \
 	VMOVUPS W(j), e \
-	VBLENDVPS e, params_slopeRight(PARAMS), s, s
+	ONSIDE(e, params_slopeRight(PARAMS), s, s)
 
-// FINISH: scales and stores the gradient m * t / u. Fused with +0, the last product is
+// FINISH: scales and stores the gradient m * t / u for m in Y12. Fused with +0, the last product is
 // +0 where the gradient is, whatever its sign. Clobbers T1, T2.
 #define FINISH(UNWIDE, j, t, u, T1, T2) \
 	VDIVPS u, t, t \
-	VMULPS M(j), t, t \
+	VMULPS Y12, t, t \
 	VPCMPGTD frame_tinyGrad(FRAME), t, T1 \
 	UNWIDE(t) \
 	VPAND T1, t, t \
@@ -449,7 +434,7 @@
 	SLOPE(K(const_kOne), j, e, t, s) \
 	VMOVUPS E(j), e \
 	VPMINSD K(const_kSlopeMax), q, T1 \
-	VALUE(j, q) \
+	LATERVALUE(j, q) \
 	VFMADD231PS T1, s, t \
 	VADDPS K(const_kOne), e, e \
 	FINISH(PLAINSCALE, j, t, e, s, T1)
@@ -462,7 +447,7 @@
 	SLOPE(K(const_kWide), j, e, t, s) \
 	MASK(j, t) \
 	VMULPS K(const_kSlopeL), q, T1 \
-	VALUE(j, q) \
+	LATERVALUE(j, q) \
 	VFMADD231PS T1, s, t \
 	VMOVUPS EF(j), e \
 	VADDPS K(const_kOne), e, e \
@@ -509,12 +494,12 @@ reduced:
 
 // ---- Both at once ----
 
-// BOTH: labels and logits to e of the entering step; of the leaving one log1p(e) in Y0-3,
-// the modulator, and ADD and VALUE for each row. A chain of dependent instructions is
-// spread over the whole.
-#define BOTH(KEEP, CLAMP, ROUND, SPLIT, OUT_, BEGIN, LOG, ARG, MODULATE, LOG1P, ADD, VALUE) \
+// BOTH: labels and logits to e of the entering step; of the leaving one Q in Y0-3, and then
+// LEAVEROW for each row. A chain of dependent instructions is spread over the whole.
+#define BOTH(KEEP, CLAMP, ROUND, SPLIT, OUT_, BEGIN, LOG, ARG, LEAVEROW, SOFTPLUS, MODULATE, MODE) \
 	BEGIN \
 	LOG(ARG, const_kLogQ7) \
+	VMOVUPS params_weight(PARAMS), Y13 \
 	DECODE(KEEP, 0, Y4) \
 	DECODE(KEEP, 1, Y5) \
 	LOG(ARG, const_kLogQ6) \
@@ -526,57 +511,52 @@ reduced:
 	ROUND \
 	ENTER(SPLIT) \
 	LOG(ARG, const_kLogQ3) \
-	MODULATE(0) \
 	REDUCE(const_kLn2HiNeg) \
 	LOG(ARG, const_kLogQ2) \
-	MODULATE(1) \
 	REDUCE(const_kLn2LoNeg) \
 	LOG(ARG, const_kLogQ1) \
-	MODULATE(2) \
 	EXPBEGIN \
 	EXP(const_kExpP3) \
 	LOG(ARG, const_kLogQ0) \
-	MODULATE(3) \
 	EXP(const_kExpP2) \
-	LOG1P(0, Y0) \
-	LOG1P(1, Y1) \
-	LOG1P(2, Y2) \
-	LOG1P(3, Y3) \
+	LEAVEROW(0, Y0, SOFTPLUS, MODULATE, MODE) \
 	EXP(const_kExpP1) \
-	ADD(0, Y0) \
-	ADD(1, Y1) \
+	LEAVEROW(1, Y1, SOFTPLUS, MODULATE, MODE) \
 	EXP(const_kExpP0) \
-	ADD(2, Y2) \
-	ADD(3, Y3) \
+	LEAVEROW(2, Y2, SOFTPLUS, MODULATE, MODE) \
 	ENTER(EXPMUL) \
-	VALUE(0, Y0) \
-	VALUE(1, Y1) \
 	ENTER(EXPEND) \
-	VALUE(2, Y2) \
-	VALUE(3, Y3) \
+	LEAVEROW(3, Y3, SOFTPLUS, MODULATE, MODE) \
 	ENTER(OUT_)
+
+#define LEAVEROW(j, q, SOFTPLUS, MODULATE, MODE) \
+	SOFTPLUS(j, q) \
+	MODULATE(j) \
+	MODE(j, q)
 
 #define NOBEGIN
 #define NOLOG(ARG, k)
-#define NOMODULATE(j)
-#define NOROW(j, q)
+#define NOROW(j, q, SOFTPLUS, MODULATE, MODE)
+#define LATER(j)
+#define NOTHING(j, q)
 
 // What is left to do after that.
 #define DONE
 #define POWERED \
 	POWER \
-	LEAVE(ADDWWIDE)
+	LEAVE(ADDW)
+#define CLIPPED LEAVE(CLIP)
 #define POWEREDCLIP \
 	POWER \
-	LEAVE(ADDWWIDE) \
+	LEAVE(ADDW) \
 	LEAVE(CLIP)
 
 // A variant: returns the steps left in STEPS, 0 unless it met a special logit. The
 // last step is entered twice, the second time for nothing, as there is no next.
-#define VARIANT(name, KEEP, CLAMP, ROUND, SPLIT, OUT_, ARG, MODULATE, LOG1P, ADD, VALUE, REST, MODE) \
+#define VARIANT(name, KEEP, CLAMP, ROUND, SPLIT, OUT_, ARG, SOFTPLUS, MODULATE, MODE, REST, LATERMODE) \
 TEXT name<>(SB), NOSPLIT|NOFRAME, $0-0 \
 	MOVQ $32, ADVANCE \
-	BOTH(KEEP, CLAMP, ROUND, SPLIT, OUT_, NOBEGIN, NOLOG, ARG, NOMODULATE, NOROW, NOROW, NOROW) \
+	BOTH(KEEP, CLAMP, ROUND, SPLIT, OUT_, NOBEGIN, NOLOG, ARG, NOROW, SOFTPLUS, MODULATE, MODE) \
 	XCHGQ LEAVING, ENTERING \
 	PCALIGN $32 \
 loop: \
@@ -588,9 +568,9 @@ loop: \
 	ADDQ AX, LOGITS \
 	SHRQ $2, AX \
 	ADDQ AX, LABELS \
-	BOTH(KEEP, CLAMP, ROUND, SPLIT, OUT_, LOGBEGIN, LOG, ARG, MODULATE, LOG1P, ADD, VALUE) \
+	BOTH(KEEP, CLAMP, ROUND, SPLIT, OUT_, LOGBEGIN, LOG, ARG, LEAVEROW, SOFTPLUS, MODULATE, MODE) \
 	REST \
-	MODE \
+	LATERMODE \
 	TOTAL \
 	ACCUMULATE \
 	XCHGQ LEAVING, ENTERING \
@@ -606,24 +586,19 @@ special: \
 	RET
 
 #define PLAIN(sum, each, grad, MODULATE) \
-	VARIANT(sum, NOSIGN, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, E, MODULATE, LOG1PPLAIN, ADDWPLAIN, VALUE, DONE, DONE) \
-	VARIANT(each, NOSIGN, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, E, MODULATE, LOG1PPLAIN, ADDWPLAIN, EACHPLAIN, DONE, DONE) \
-	VARIANT(grad, KEEPSIGN, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, E, MODULATE, LOG1PPLAIN, ADDWPLAIN, NOROW, DONE, GRADSPLAIN)
+	VARIANT(sum, NOSIGN, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, E, SOFTPLUSPLAIN, MODULATE, VALUE, DONE, DONE) \
+	VARIANT(each, NOSIGN, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, E, SOFTPLUSPLAIN, MODULATE, EACHPLAIN, DONE, DONE) \
+	VARIANT(grad, KEEPSIGN, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, E, SOFTPLUSPLAIN, MODULATE, KEEPM, DONE, GRADSPLAIN)
 
 #define WIDE(sum, each, grad, MODULATE) \
-	VARIANT(sum, NOSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, MODULATE, LOG1PWIDE, ADDWWIDE, VALUE, DONE, DONE) \
-	VARIANT(each, NOSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, MODULATE, LOG1PWIDE, ADDWWIDE, EACHWIDE, DONE, DONE) \
-	VARIANT(grad, KEEPSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, MODULATE, LOG1PWIDE, ADDWWIDE, NOROW, DONE, GRADSWIDE)
+	VARIANT(sum, NOSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, SOFTPLUSWIDE, MODULATE, VALUE, DONE, DONE) \
+	VARIANT(each, NOSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, SOFTPLUSWIDE, MODULATE, EACHWIDE, DONE, DONE) \
+	VARIANT(grad, KEEPSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, SOFTPLUSWIDE, MODULATE, KEEPM, DONE, GRADSWIDE)
 
-#define CLIPPED(sum, each, grad, MODULATE, ADD, CLIP, REST) \
-	VARIANT(sum, NOSIGN, CLAMPCLIP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, MODULATE, LOG1PWIDE, ADD, CLIP, REST, LEAVE(VALUE)) \
-	VARIANT(each, NOSIGN, CLAMPCLIP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, MODULATE, LOG1PWIDE, ADD, CLIP, REST, LEAVE(EACHWIDE)) \
-	VARIANT(grad, KEEPSIGN, CLAMPCLIP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, MODULATE, LOG1PWIDE, ADD, CLIP, REST, GRADSCLIP)
-
-#define ANY(sum, each, grad) \
-	VARIANT(sum, NOSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, MODULATELATER, LOG1PWIDE, NOROW, NOROW, POWERED, LEAVE(VALUE)) \
-	VARIANT(each, NOSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, MODULATELATER, LOG1PWIDE, NOROW, NOROW, POWERED, LEAVE(EACHWIDE)) \
-	VARIANT(grad, KEEPSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, MODULATELATER, LOG1PWIDE, NOROW, NOROW, POWERED, GRADSWIDE)
+#define LATERS(sum, each, grad, CLAMP, SOFTPLUS, MODULATE, KEEPM, REST, GRADS) \
+	VARIANT(sum, NOSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, SOFTPLUS, MODULATE, KEEPM, REST, LEAVE(LATERVALUE)) \
+	VARIANT(each, NOSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, SOFTPLUS, MODULATE, KEEPM, REST, LEAVE(LATEREACH)) \
+	VARIANT(grad, KEEPSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, SOFTPLUS, MODULATE, KEEPM, REST, GRADS)
 
 PLAIN(plain15Sum, plain15Each, plain15Grad, MODULATE15)
 PLAIN(plain2Sum, plain2Each, plain2Grad, MODULATE2)
@@ -632,11 +607,11 @@ PLAIN(plain4Sum, plain4Each, plain4Grad, MODULATE4)
 WIDE(wide0Sum, wide0Each, wide0Grad, MODULATE0)
 WIDE(wide05Sum, wide05Each, wide05Grad, MODULATE05)
 WIDE(wide1Sum, wide1Each, wide1Grad, MODULATE1)
-ANY(wideAnySum, wideAnyEach, wideAnyGrad)
-CLIPPED(clip0Sum, clip0Each, clip0Grad, MODULATE0, ADDWWIDE, CLIP, DONE)
-CLIPPED(clip1Sum, clip1Each, clip1Grad, MODULATE1, ADDWWIDE, CLIP, DONE)
-CLIPPED(clip2Sum, clip2Each, clip2Grad, MODULATE2CLIP, ADDWWIDE, CLIP, DONE)
-CLIPPED(clipAnySum, clipAnyEach, clipAnyGrad, MODULATELATER, NOROW, NOROW, POWEREDCLIP)
+LATERS(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, LOG1PWIDE, LATER, NOTHING, POWERED, GRADSWIDE)
+LATERS(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, SOFTPLUSWIDE, MODULATE0, KEEPM, CLIPPED, GRADSCLIP)
+LATERS(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, SOFTPLUSWIDE, MODULATE1, KEEPM, CLIPPED, GRADSCLIP)
+LATERS(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, SOFTPLUSWIDE, MODULATE2CLIP, KEEPM, CLIPPED, GRADSCLIP)
+LATERS(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, LOG1PWIDE, LATER, NOTHING, POWEREDCLIP, GRADSCLIP)
 
 // The variants by form and mode.
 #define ROW(form, sum, each, grad) \
