@@ -72,17 +72,19 @@ func collectDuring(f func()) (p pauses) {
 	return p
 }
 
-// TestPreemption: with one huge call in flight, the collector does not wait longer
+// TestPreemption: with a huge call in flight, the collector does not wait longer
 // than a millisecond for goroutines that are in an assembly kernel.
 //
 // FOCAL_TEST_PREEMPT is the number of cells; a thousand million need 5 GB. Other
 // programs on the machine delay the collector too; two controls, one idle and
-// one of Go code that can be stopped anywhere, show by how much.
+// one of Go code that can be stopped anywhere, show by how much. As root, chrt -f 1
+// before the command keeps them away.
 func TestPreemption(t *testing.T) {
 	cells, err := strconv.ParseFloat(os.Getenv("FOCAL_TEST_PREEMPT"), 64)
 	if err != nil {
 		t.Skip("set FOCAL_TEST_PREEMPT to the number of cells, for instance 1e9")
 	}
+	const calls = 5
 	x, y := make([]float32, int(cells)), make([]uint8, int(cells))
 	asm := Kernels()
 	for _, k := range asm[:len(asm)-1] {
@@ -95,8 +97,10 @@ func TestPreemption(t *testing.T) {
 			var took time.Duration
 			call := collectDuring(func() {
 				start := time.Now()
-				if _, err := l.SumGrad(x, x, y, 1); err != nil {
-					t.Error(err)
+				for range calls {
+					if _, err := l.SumGrad(x, x, y, 1); err != nil {
+						t.Error(err)
+					}
 				}
 				took = time.Since(start)
 			})
@@ -111,7 +115,7 @@ func TestPreemption(t *testing.T) {
 				}
 				wg.Wait()
 			})
-			t.Logf("kernel %s, %d workers: SumGrad of %d cells in %v\n call: %v\n idle: %v\n busy: %v", k, workers, len(x), took, call, idle, busy)
+			t.Logf("kernel %s, %d workers: %d times SumGrad of %d cells in %v\n call: %v\n idle: %v\n busy: %v", k, workers, calls, len(x), took, call, idle, busy)
 			if call.slow > 0 {
 				t.Errorf("kernel %s, %d workers: the collector has waited up to %v", k, workers, call.stopping)
 			}
