@@ -253,7 +253,7 @@ func (o verifyOptions) load() (*verify.Sweep, error) {
 }
 
 // saveEvery is how much work an accident may cost.
-const saveEvery = 10 * time.Second
+var saveEvery = 10 * time.Second
 
 // runSweep does what is left of the sweep, and saves it.
 func (o verifyOptions) runSweep(ctx context.Context, stderr *os.File, s *verify.Sweep, funcs []verify.Func) error {
@@ -267,7 +267,8 @@ func (o verifyOptions) runSweep(ctx context.Context, stderr *os.File, s *verify.
 	}
 	saved := time.Now()
 	err := s.Run(ctx, o.workers, funcs, func() error {
-		bar.Describe(fmt.Sprintf("gamma %v", s.Gamma()))
+		gamma, _ := s.At()
+		bar.Describe(fmt.Sprintf("gamma %v", gamma))
 		bar.Set64((s.Logits() - before) / unit)
 		if time.Since(saved) < saveEvery {
 			return nil

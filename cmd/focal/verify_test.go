@@ -86,8 +86,8 @@ type verifyDoc struct {
 		}
 		Drops struct{ Steps, Count int64 }
 		Audit *struct {
-			Values int64
-			Worst  struct{ ULP float64 }
+			Cells          int64
+			Loss, Gradient struct{ ULP float64 }
 		}
 	}
 }
@@ -116,7 +116,7 @@ func TestVerify(t *testing.T) {
 		}
 		for i, g := range doc.Gammas {
 			if g.Gamma != float64(i) || g.Logits != logits || g.Drops.Steps < logits || g.Audit == nil ||
-				g.Audit.Values != 2*2100 || !(g.Audit.Worst.ULP > 0 && g.Audit.Worst.ULP < 1e-6) {
+				g.Audit.Cells != 2100 || !(g.Audit.Loss.ULP > 0 && g.Audit.Loss.ULP < 1e-6) || !(g.Audit.Gradient.ULP > 0 && g.Audit.Gradient.ULP < 1e-6) {
 				t.Errorf("%s: %+v", k, g)
 			}
 			for name, e := range map[string]struct {
@@ -170,7 +170,7 @@ gamma 2\.5
 (  error <= ` + number + ` ULP +[0-9]+ +` + number + ` % +[0-9]+ +` + number + ` %
 ){3,}  exact value below 2\^-126` + cells + `  near a bound of clip` + cells + `  NaN, infinity, no weight` + cells + `  rules broken +0 +0
   of [0-9]+ steps to a worse cell [0-9]+ lower the loss(, to at most .* label [01])?
-  audit of 4200 exact values: at most ` + number + ` ULP off, at ` + number + ` \(0x[0-9a-f]{8}\), label [01]
+  audit of the exact values of 2100 cells: losses at most ` + number + ` ULP off, gradients ` + number + `
   SHA-256 of losses     [0-9a-f]{64}
   SHA-256 of gradients  [0-9a-f]{64}
 $`)
@@ -290,6 +290,69 @@ func TestVerifyFailures(t *testing.T) {
 	}
 }
 
+// The process tells a broken bound from a mistake in the command line.
+func TestVerifyStatus(t *testing.T) {
+	var out, errs bytes.Buffer
+	status := run(append([]string{"verify", "-bound-loss", "0.1"}, sampled...), &out, &errs)
+	if status != 1 || out.Len() == 0 || !strings.HasPrefix(errs.String(), "focal verify: gamma 0: a loss is off by ") || strings.Count(errs.String(), "\n") != 1 {
+		t.Errorf("status %d, stdout %q, stderr %q", status, out.String(), errs.String())
+	}
+}
+
+// An accident costs no more than what came after the last save.
+func TestVerifySaves(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "state")
+	accident := func(l *focal.Loss) verify.Func {
+		right, calls := libraryFunc(l), 0
+		return func(loss, grad, logits []float32, labels []uint8) error {
+			if calls++; calls > 10 {
+				return errors.New("accident")
+			}
+			return right(loss, grad, logits, labels)
+		}
+	}
+	run := func() int64 {
+		if _, err := verifyWith(t, accident, "-workers", "1", "-state", state); err == nil || err.Error() != "accident" {
+			t.Fatalf("error %v", err)
+		}
+		content, err := os.ReadFile(state)
+		if errors.Is(err, os.ErrNotExist) {
+			return 0
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return int64(len(content))
+	}
+	if n := run(); n != 0 {
+		t.Errorf("%d bytes saved in a moment", n)
+	}
+	defer func(d time.Duration) { saveEvery = d }(saveEvery)
+	saveEvery = 0
+	if n := run(); n == 0 {
+		t.Error("nothing saved")
+	}
+}
+
+// Exact values that are not exact enough make the run worthless.
+func TestVerifyAuditFails(t *testing.T) {
+	r := verifyReport{sweep: verify.New(verify.Plan{Gammas: []float32{2}, Every: 1})}
+	for _, c := range []struct {
+		ulp  float64
+		want int
+	}{{1e-7, 0}, {2e-6, 1}, {math.MaxFloat64, 1}} {
+		for what, a := range map[string]verify.Audit{
+			"loss":     {Loss: verify.Result{ULP: c.ulp}},
+			"gradient": {Grad: verify.Result{ULP: c.ulp}},
+		} {
+			r.audits = []verify.Audit{a}
+			if f := r.failures(); len(f) != c.want || c.want > 0 && !strings.Contains(f[0], "gamma 2: an exact "+what+" is off by") {
+				t.Errorf("%v ULP: %q", c.ulp, f)
+			}
+		}
+	}
+}
+
 // interrupting is the library's function, and sends what Ctrl-C sends after so
 // many calls.
 func interrupting(t *testing.T, after int64) func(*focal.Loss) verify.Func {
@@ -330,7 +393,7 @@ func TestVerifyInterrupt(t *testing.T) {
 	if doc := decode(t, out); doc.Complete || doc.Gammas[0].Logits == 0 || doc.Gammas[2].Logits != 0 || doc.Gammas[0].Audit != nil || doc.Gammas[0].Loss.Compared == 0 {
 		t.Errorf("printed %s", out)
 	}
-	if out, err = verifyWith(t, interrupting(t, 8), "-workers", "1"); !strings.Contains(out, "interrupted\n") {
+	if out, err = verifyWith(t, interrupting(t, 8), "-workers", "1"); !regexp.MustCompile(`\nlogits +65536 of 429342: interrupted at gamma 0, \|logit\| [0-9.e-]+\n`).MatchString(out) {
 		t.Errorf("printed %q", out)
 	}
 	wantStatus(t, err, 130)
@@ -421,7 +484,33 @@ func TestVerifyPlot(t *testing.T) {
 	sameFiles(t, dir, []string{"p.svg"})
 }
 
-func TestULPTicks(t *testing.T) {
+// A line stays on one side of a gap, and its points are where their buckets are.
+func TestVerifyProfileLines(t *testing.T) {
+	var profile [verify.ProfileBuckets]float64
+	for b := range profile {
+		profile[b] = -1
+	}
+	for _, b := range []int{0, 1, 255, 256, 257, 511} {
+		profile[b] = float64(b)
+	}
+	lines := profileLines(profile)
+	if len(lines) != 3 || len(lines[0]) != 2 || len(lines[1]) != 3 || len(lines[2]) != 1 {
+		t.Fatalf("lines %v", lines)
+	}
+	s := asinhScale{}
+	for _, line := range lines {
+		for _, p := range line {
+			if at := 512 * s.Normalize(-verify.ProfileEnd, verify.ProfileEnd, p.X); math.Abs(at-(p.Y+0.5)) > 1e-9 {
+				t.Errorf("bucket %v is drawn at %v of 512", p.Y, at)
+			}
+		}
+	}
+	if a, b, c := s.Normalize(-128, 128, -128), s.Normalize(-128, 128, 0), s.Normalize(-128, 128, 128); a != 0 || b != 0.5 || c != 1 {
+		t.Errorf("the axis goes from %v by %v to %v", a, b, c)
+	}
+}
+
+func TestVerifyULPTicks(t *testing.T) {
 	for _, c := range []struct {
 		max  float64
 		last string

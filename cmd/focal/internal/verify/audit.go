@@ -13,9 +13,8 @@ import (
 // An Audit compares the float64 values that results were judged by with the same
 // in math/big.
 type Audit struct {
-	Cells int64  // audited, loss and gradient
-	Worst Result // the greatest disagreement
-	Grad  bool   // it is that of the gradient, not of the loss
+	Cells      int64  // audited
+	Loss, Grad Result // the greatest disagreements
 }
 
 // AuditLimit is the disagreement that would make errors in ULP doubtful.
@@ -33,25 +32,16 @@ func (s *Sweep) Audit(ctx context.Context, workers int, random int64, merged fun
 	for i, t := range s.Tallies {
 		t.Loss.cut()
 		t.Grad.cut()
-		var cells []Cell
-		for _, r := range slices.Concat(t.Loss.Worst, t.Grad.Worst) {
-			cells = append(cells, r.Cell)
-		}
 		a := auditor{
 			small: newModel(s.Plan.Alpha, s.Plan.Gammas[i], s.Plan.Clip),
 			big:   newBigModel(s.Plan.Alpha, s.Plan.Gammas[i], s.Plan.Clip),
+			worst: slices.Concat(t.Loss.Worst, t.Grad.Worst),
 		}
-		total := int64(len(cells)) + random
-		err := inOrder(ctx, workers, 0, (total+auditBatch-1)/auditBatch,
+		a.cells = int64(len(a.worst)) + random
+		err := inOrder(ctx, workers, 0, (a.cells+auditBatch-1)/auditBatch,
 			func() *auditor { return &a },
-			func(a *auditor, task int64) (Audit, error) {
-				var found Audit
-				rng := rand.New(rand.NewPCG(1, uint64(task)))
-				for j := task * auditBatch; j < min((task+1)*auditBatch, total); j++ {
-					c := randomCell(rng)
-					if j < int64(len(cells)) {
-						c = cells[j]
-					}
+			func(a *auditor, task int64) (found Audit, err error) {
+				for _, c := range a.batch(task) {
 					a.audit(&found, c)
 				}
 				return found, nil
@@ -78,6 +68,27 @@ func (s *Sweep) AuditCells(random int64) (n int64) {
 	return n
 }
 
+// An auditor has the exact values of one gamma twice, and knows which to compare.
+type auditor struct {
+	small *model
+	big   *bigModel
+	worst []Result
+	cells int64 // the worst ones, then random ones
+}
+
+// batch returns the cells of a task. They depend on its number alone.
+func (a *auditor) batch(task int64) (cells []Cell) {
+	rng := rand.New(rand.NewPCG(1, uint64(task)))
+	for i := task * auditBatch; i < min((task+1)*auditBatch, a.cells); i++ {
+		if i < int64(len(a.worst)) {
+			cells = append(cells, a.worst[i].Cell)
+		} else {
+			cells = append(cells, randomCell(rng))
+		}
+	}
+	return cells
+}
+
 func randomCell(rng *rand.Rand) Cell {
 	c := Cell{Label: focal.Negative}
 	if rng.Uint32()&1 != 0 {
@@ -91,12 +102,6 @@ func randomCell(rng *rand.Rand) Cell {
 	return c
 }
 
-// An auditor has the exact values of one gamma twice.
-type auditor struct {
-	small *model
-	big   *bigModel
-}
-
 // audit adds a cell to found. At infinity there is nothing to compute.
 func (a *auditor) audit(found *Audit, c Cell) {
 	found.Cells++
@@ -105,8 +110,8 @@ func (a *auditor) audit(found *Audit, c Cell) {
 		return
 	}
 	loss, grad := a.big.cell(c)
-	found.note(Result{c, disagreement(v.loss, loss)}, false)
-	found.note(Result{c, disagreement(v.grad, grad)}, true)
+	found.Loss.raise(Result{c, disagreement(v.loss, loss)})
+	found.Grad.raise(Result{c, disagreement(v.grad, grad)})
 }
 
 // disagreement returns the error of x in ULP of exact, and 0 where both are so
@@ -124,13 +129,8 @@ func disagreement(x float64, exact *big.Float) float64 {
 	return math.Abs(d) / ulp32(size)
 }
 
-func (a *Audit) note(r Result, grad bool) {
-	if r.ULP > a.Worst.ULP {
-		a.Worst, a.Grad = r, grad
-	}
-}
-
 func (a *Audit) merge(o Audit) {
 	a.Cells += o.Cells
-	a.note(o.Worst, o.Grad)
+	a.Loss.raise(o.Loss)
+	a.Grad.raise(o.Grad)
 }

@@ -71,6 +71,20 @@ func TestBigIdentities(t *testing.T) {
 	}
 }
 
+// Half way between the steps of the tables, where the series have most to do.
+func TestBigTables(t *testing.T) {
+	for j := -64; j < 128; j++ {
+		x := bigOf((float64(j) + 0.499) / logSteps)
+		inverse := bigExp(newBig().Neg(newBig().Abs(bigLog1p(x))))
+		if x.Sign() > 0 {
+			inverse = quo(bigOf(1), inverse)
+		}
+		if n := bits(t, inverse, add(bigOf(1), x)); n < 230 {
+			t.Errorf("exp(log1p(%v)) is right to %d bits", x, n)
+		}
+	}
+}
+
 // For a small argument log(1+x) is useless, but log1p is x - x^2/2 + x^3/3 - x^4/4.
 func TestBigLog1pSmall(t *testing.T) {
 	for _, x := range []*big.Float{bigOf(0x1p-80), bigOf(-0x1p-80), bigOf(0x1p-149), bigOf(0x1.8p-70)} {

@@ -95,6 +95,7 @@ type value struct {
 }
 
 // value returns the loss and the gradient of a cell with this label on side s.
+// Without weight the loss of an infinite logit is not defined here.
 func (m *model) value(s *side, label uint8) (v value) {
 	l, q := s.l, s.q
 	if m.clip > 0 {
@@ -104,14 +105,11 @@ func (m *model) value(s *side, label uint8) (v value) {
 			l, q = min(max(l, low), high), 0
 		}
 	}
-	a := m.weight[label] * s.m
-	if a == 0 {
-		return v // no weight, or too little of it left, even for an infinite L
-	}
 	slope := q
 	if s.p > 0 { // at infinity p*L has the limit 0
 		slope += m.gamma * s.p * l
 	}
+	a := m.weight[label] * s.m
 	v.loss, v.grad = a*l, a*slope
 	if label == focal.Positive {
 		v.grad = 0 - v.grad // 0 has no sign

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	infinity  = 0x7F800000 // the bits of +Inf: those above are NaN
-	magnitude = 1 << 31    // how many bit patterns there are without the sign
+	infinity   = 0x7F800000 // the bits of +Inf: those above are NaN
+	magnitudes = 1 << 31    // how many bit patterns there are without the sign
 
 	// chunkSize is how many magnitudes a task has: few enough that a worker's
 	// buffers stay in the second-level cache and that Ctrl-C acts at once.
@@ -53,7 +53,17 @@ func (p Plan) Differs(q Plan) string {
 }
 
 // samples returns how many magnitudes are looked at.
-func (p Plan) samples() int64 { return (magnitude + int64(p.Every) - 1) / int64(p.Every) }
+func (p Plan) samples() int64 { return (magnitudes + int64(p.Every) - 1) / int64(p.Every) }
+
+// magnitude returns the bits of sample i. The first at or beyond infinity is
+// infinity, which a sample must not miss.
+func (p Plan) magnitude(i int64) uint32 {
+	u := uint32(i * int64(p.Every))
+	if u >= infinity && u-infinity < p.Every {
+		return infinity
+	}
+	return u
+}
 
 // chunks returns into how many tasks the samples of one gamma fall.
 func (p Plan) chunks() int64 { return (p.samples() + chunkSize - 1) / chunkSize }
@@ -89,9 +99,12 @@ func (s *Sweep) Logits() (n int64) {
 	return n
 }
 
-// Gamma returns the gamma at hand.
-func (s *Sweep) Gamma() float32 {
-	return s.Plan.Gammas[min(s.Next/s.Plan.chunks(), int64(len(s.Plan.Gammas))-1)]
+// At returns how far the sweep is: the gamma at hand and the magnitude of the next
+// logit, of which smaller ones come before larger ones.
+func (s *Sweep) At() (gamma, logit float32) {
+	chunks := s.Plan.chunks()
+	last := int64(len(s.Plan.Gammas)) - 1
+	return s.Plan.Gammas[min(s.Next/chunks, last)], math.Float32frombits(s.Plan.magnitude(s.Next % chunks * chunkSize))
 }
 
 func (s *Sweep) tasks() int64 { return int64(len(s.Plan.Gammas)) * s.Plan.chunks() }
@@ -163,11 +176,7 @@ func newWorker() *worker {
 func (w *worker) chunk(t *Tally, p Plan, chunk int64, m *model, f Func) error {
 	w.magnitudes = w.magnitudes[:0]
 	for i := chunk * chunkSize; i < min((chunk+1)*chunkSize, p.samples()); i++ {
-		u := uint32(i * int64(p.Every))
-		if u >= infinity && u-infinity < p.Every {
-			u = infinity // the first sample beyond is moved onto it: it is the most special logit
-		}
-		w.magnitudes = append(w.magnitudes, u)
+		w.magnitudes = append(w.magnitudes, p.magnitude(i))
 	}
 	n := len(w.magnitudes)
 	t.Logits = 2 * int64(n)
@@ -193,7 +202,7 @@ func (w *worker) chunk(t *Tally, p Plan, chunk int64, m *model, f Func) error {
 // judge compares the runs' results with the exact ones. The expensive part of
 // these, the functions of |x|, is done once for the four cells that share it.
 func (w *worker) judge(t *Tally, m *model) {
-	bucket := bucketOf(w.magnitudes[0])
+	bucket := 0
 	for i, u := range w.magnitudes {
 		if u > infinity {
 			for k := range w.runs {
@@ -248,15 +257,6 @@ var bucketStart = func() (start [ProfileBuckets / 2]float64) {
 	}
 	return start
 }()
-
-// bucketOf returns the bucket of a magnitude that is not NaN, and any for NaN.
-func bucketOf(u uint32) int {
-	b, found := slices.BinarySearch(bucketStart[:], float64(math.Float32frombits(u)))
-	if !found {
-		b--
-	}
-	return max(b, 0)
-}
 
 // walk takes the run's losses in the order in which the cell gets worse: away
 // from zero on the wrong side, towards it on the right one.

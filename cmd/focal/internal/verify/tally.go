@@ -38,13 +38,23 @@ type Errors struct {
 	// nothing was compared.
 	Profile [2][ProfileBuckets]float64
 
-	Digest [32]byte // SHA-256, chained from chunk to chunk
+	// Digest is the SHA-256 of all results: each of a chunk's four runs, in the order
+	// of newWorker, is hashed after the digest of the run before it, and each chunk's digest
+	// after that of all chunks before it. The first follows 32 zero bytes.
+	Digest [32]byte
 }
 
 // A Result is an error in ULP and where it was found.
 type Result struct {
 	Cell
 	ULP float64
+}
+
+// raise makes r the greater of two.
+func (r *Result) raise(o Result) {
+	if o.ULP > r.ULP {
+		*r = o
+	}
 }
 
 // A Violation is a result that breaks a rule.
@@ -179,9 +189,7 @@ func (e *Errors) Compared() (n int64) {
 func (e *Errors) Largest() (r Result, ok bool) {
 	r.ULP = -1
 	for _, w := range e.Worst {
-		if w.ULP > r.ULP {
-			r = w
-		}
+		r.raise(w)
 	}
 	return r, r.ULP >= 0
 }
@@ -226,9 +234,7 @@ func (w *Walk) add(c Cell, loss float32) {
 
 // drop notes that the loss v of c comes after a greater one.
 func (w *Walk) drop(greater, v float32, c Cell) {
-	if ulp := (float64(greater) - float64(v)) / ulp32(float64(v)); ulp > w.Worst.ULP {
-		w.Worst = Result{c, ulp}
-	}
+	w.Worst.raise(Result{c, (float64(greater) - float64(v)) / ulp32(float64(v))})
 }
 
 // join returns the walk a and then b. In units of the later loss the greatest
@@ -244,9 +250,7 @@ func join(a, b Walk) Walk {
 	if b.First < a.Last {
 		j.Drops++
 	}
-	if b.Worst.ULP > j.Worst.ULP {
-		j.Worst = b.Worst
-	}
+	j.Worst.raise(b.Worst)
 	if b.Min < a.Max {
 		j.drop(a.Max, b.Min, b.MinAt)
 	}

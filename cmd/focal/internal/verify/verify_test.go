@@ -3,6 +3,7 @@ package verify
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/gob"
 	"errors"
 	"fmt"
@@ -94,6 +95,9 @@ func TestPerfect(t *testing.T) {
 				if e.Broken != 0 {
 					t.Errorf("%s, output %d: %d broken rules, first %+v", name, out, e.Broken, e.First)
 				}
+				if e.Near > 100 || p.Clip == 0 && e.Near > 0 {
+					t.Errorf("%s, output %d: %d near a bound", name, out, e.Near)
+				}
 				if e.Histogram[0] != e.Compared() || e.Compared()+e.Tiny+e.Near+e.Special != 2*p.Logits() {
 					t.Errorf("%s, output %d: %v, %d tiny, %d near, %d special of %d", name, out, e.Histogram, e.Tiny, e.Near, e.Special, 2*p.Logits())
 				}
@@ -167,6 +171,9 @@ func TestErrors(t *testing.T) {
 		*loss = math.Float32frombits(math.Float32bits(*loss) - 1000000) // further down than the next better loss
 		*grad = math.Float32frombits(math.Float32bits(*grad) + 5)
 	})
+	// Beyond the ends of the profile: in its last bucket.
+	far := Cell{math.Float32bits(1e30) / testEvery * testEvery, focal.Negative}
+	f = at(f, far, func(loss, grad *float32) { *grad = math.Float32frombits(math.Float32bits(*grad) + 3) })
 	s := sweep(t, p, 1, f)
 	loss, grad := largest(t, &s.Tallies[0].Loss), largest(t, &s.Tallies[0].Grad)
 	if loss.Cell != c || math.Abs(loss.ULP-1000000) > 0.5 || grad.Cell != c || math.Abs(grad.ULP-5) > 0.5 {
@@ -182,7 +189,7 @@ func TestErrors(t *testing.T) {
 	bucket := int((math.Asinh(float64(c.Logit()))/math.Asinh(ProfileEnd) + 1) / 2 * ProfileBuckets)
 	for label, profile := range e.Profile {
 		for b, ulp := range profile {
-			if (ulp > 1) != (label == 0 && b == bucket) {
+			if (ulp > 1) != (label == 0 && (b == bucket || b == ProfileBuckets-1)) {
 				t.Errorf("bucket %d of label %d has %v ULP", b, label, ulp)
 			}
 		}
@@ -211,6 +218,9 @@ func TestNear(t *testing.T) {
 		if err := newWorker().chunk(tally, p, int64(bound/chunkSize), newModel(p.Alpha, 2, p.Clip), f); err != nil {
 			t.Fatal(err)
 		}
+		sum := newTally(-1, -1)
+		sum.merge(tally)
+		tally = sum
 		if n := tally.Loss.Near; n < 20 || n > 500 || n != tally.Grad.Near || n+tally.Loss.Compared() != 4*chunkSize {
 			t.Errorf("%d losses and %d gradients near a bound, %d compared", n, tally.Grad.Near, tally.Loss.Compared())
 		}
@@ -407,6 +417,39 @@ func TestSameState(t *testing.T) {
 	}
 }
 
+// The digest is what its definition says.
+func TestDigestDefinition(t *testing.T) {
+	p := Plan{Alpha: 0.25, Gammas: []float32{2}, Every: 100003} // two chunks
+	f := perfect(p, 2)
+	var want [32]byte
+	for from := uint32(0); from < uint32(p.samples()); from += chunkSize {
+		var digest [32]byte
+		for _, run := range []struct {
+			sign  uint32
+			label uint8
+		}{{0, 0}, {0, 1}, {1 << 31, 0}, {1 << 31, 1}} {
+			content := bytes.Clone(digest[:])
+			for i := from; i < min(from+chunkSize, uint32(p.samples())); i++ {
+				u := i * p.Every
+				if u > infinity && u-infinity < p.Every {
+					u = infinity
+				}
+				grad := make([]float32, 1)
+				if err := f(make([]float32, 1), grad, []float32{math.Float32frombits(u | run.sign)}, []uint8{run.label}); err != nil {
+					t.Fatal(err)
+				}
+				bits := math.Float32bits(grad[0])
+				content = append(content, byte(bits), byte(bits>>8), byte(bits>>16), byte(bits>>24))
+			}
+			digest = sha256.Sum256(content)
+		}
+		want = sha256.Sum256(append(want[:], digest[:]...))
+	}
+	if got := sweep(t, p, 2, f).Tallies[0].Grad.Digest; got != want {
+		t.Errorf("digest %x, want %x", got, want)
+	}
+}
+
 // One bit of one result is a different digest.
 func TestDigest(t *testing.T) {
 	p := Plan{Alpha: 0.25, Gammas: []float32{2}, Every: 1000003}
@@ -487,10 +530,50 @@ func TestAudit(t *testing.T) {
 			t.Errorf("told of %d cells, not %d", told, s.AuditCells(1500))
 		}
 		for i, a := range audits {
-			if !(a.Worst.ULP > 0 && a.Worst.ULP < AuditLimit) || a.Cells < 1500 {
+			if !(a.Loss.ULP > 0 && a.Loss.ULP < AuditLimit) || !(a.Grad.ULP > 0 && a.Grad.ULP < AuditLimit) || a.Cells < 1500 {
 				t.Errorf("alpha %v, clip %v, gamma %v: %+v", p.Alpha, p.Clip, p.Gammas[i], a)
 			}
 		}
+	}
+}
+
+// An audit looks at the worst cells, and at random ones that are not the same
+// again and again.
+func TestAuditCells(t *testing.T) {
+	a := auditor{cells: 2000}
+	for i := range 300 {
+		a.worst = append(a.worst, Result{Cell: Cell{Bits: uint32(i)}})
+	}
+	var cells []Cell
+	for task := range int64(2000/auditBatch + 1) {
+		cells = append(cells, a.batch(task)...)
+	}
+	distinct := map[Cell]bool{}
+	var positive, negative, one, middle int
+	for i, c := range cells {
+		distinct[c] = true
+		if i < 300 {
+			if c != a.worst[i].Cell {
+				t.Errorf("cell %d is %v, not the %dth worst", i, c, i)
+			}
+			continue
+		}
+		x := math.Abs(float64(c.Logit()))
+		if !(x <= math.MaxFloat32) {
+			t.Errorf("logit %v", c.Logit())
+		}
+		if c.Logit() > 0 {
+			positive++
+		} else {
+			negative++
+		}
+		one += int(c.Label)
+		if x >= 0x1p-32 && x < 0x1p8 {
+			middle++
+		}
+	}
+	if len(cells) != 2000 || len(distinct) < 1990 || positive < 700 || negative < 700 || one < 700 || one > 1000 || middle < 850 || middle > 1200 {
+		t.Errorf("%d cells, %d of them distinct, %d and %d by sign, %d with label 1, %d between 2^-32 and 2^8", len(cells), len(distinct), positive, negative, one, middle)
 	}
 }
 
@@ -503,13 +586,13 @@ func TestAuditFinds(t *testing.T) {
 		"clip":     newModel(0.25, 2.3, 2e-7),
 		"clip off": newModel(0.25, 2.3, 0),
 	} {
-		a := auditor{m, big}
+		a := auditor{small: m, big: big}
 		var found Audit
 		rng := rand.New(rand.NewPCG(5, 6))
 		for range 2000 {
 			a.audit(&found, randomCell(rng))
 		}
-		if found.Worst.ULP < 0.01 {
+		if found.Loss.ULP < 0.01 || found.Grad.ULP < 0.01 {
 			t.Errorf("%s: %+v", name, found)
 		}
 	}
