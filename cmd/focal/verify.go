@@ -35,7 +35,7 @@ smaller loss; and a SHA-256 of all results, which is the same on every machine.
   -clip EPS        clip the probability to [EPS, 1-EPS] in the logarithm (default 0: off)
   -kernel K        the kernel to run, one of those 'focal info' lists (default: the best)
   -workers N       goroutines that share the work; 0: one per CPU (default 0)
-  -every N         only every Nth logit of either sign (default 1: all)
+  -every N         only every Nth bit pattern of either sign (default 1: all)
   -audit N         so many random cells, besides the 1000 worst losses and gradients, of
                    which the exact values are audited (default 1000000)
   -bound-loss U    fail if a loss is off by more than U ULP, or more than U below a better cell's
@@ -48,7 +48,7 @@ The exact values are computed in float64; the audit compares them with 256-bit
 arithmetic and fails if they are more than 1e-6 ULP apart. Without -every one gamma
 takes some minutes on two cores, the generic kernel up to half an hour. Exit
 status 1 means that a bound or a rule of the library is broken, 130 that Ctrl-C
-ended the run; what was found is printed all the same.
+ended the run; what was found is printed all the same, but not drawn.
 `
 
 // verifyOptions is the command line of focal verify.

@@ -70,7 +70,7 @@ func (r verifyReport) drawHeader(c draw.Canvas) {
 		title += fmt.Sprintf(", clip %v", p.Clip)
 	}
 	if p.Every > 1 {
-		title += fmt.Sprintf(": largest errors over each %dth float32 logit", p.Every)
+		title += fmt.Sprintf(": largest errors over 1 in %d float32 logits", p.Every)
 	} else {
 		title += ": largest errors over all float32 logits"
 	}

@@ -112,7 +112,7 @@ func (r verifyReport) print(out io.Writer) error {
 		gamma, logit := r.sweep.At()
 		row("logits", fmt.Sprintf("%d of %d: interrupted at gamma %v, |logit| %v", r.sweep.Logits(), p.Logits()*int64(len(p.Gammas)), gamma, logit))
 	case p.Every > 1:
-		row("logits", fmt.Sprintf("%d for each gamma: of either sign, each %dth", p.Logits(), p.Every))
+		row("logits", fmt.Sprintf("%d for each gamma: 1 in %d", p.Logits(), p.Every))
 	default:
 		row("logits", fmt.Sprintf("%d for each gamma: all", p.Logits()))
 	}

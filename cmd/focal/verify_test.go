@@ -159,7 +159,7 @@ CPU .*
 build +go.*
 alpha +0\.5
 clip +0\.01
-logits +143114 for each gamma: of either sign, each 30011th
+logits +143114 for each gamma: 1 in 30011
 
 gamma 2\.5
  +loss +gradient

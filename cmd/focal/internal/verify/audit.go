@@ -23,10 +23,10 @@ const AuditLimit = 1e-6
 // auditBatch is how many cells a task has.
 const auditBatch = 256
 
-// Audit audits the worst results found so far and so many random cells, for each
-// gamma. Half of the random cells have any finite logit, half one with 2^-32 <= |x| < 2^8, where exp and log1p
-// are not trivial. It calls merged, if not nil, with the number of cells done since
-// the last call.
+// Audit audits the cells of the worst results found so far and so many random
+// ones, for each gamma. Half of the random cells have any finite logit, half one with
+// 2^-32 <= |x| < 2^8, where exp and log1p are not trivial. It calls merged, if not nil,
+// with the number of cells done since the last call.
 func (s *Sweep) Audit(ctx context.Context, workers int, random int64, merged func(cells int)) ([]Audit, error) {
 	audits := make([]Audit, len(s.Tallies))
 	for i, t := range s.Tallies {

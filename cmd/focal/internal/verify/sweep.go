@@ -115,9 +115,9 @@ type Func func(loss, grad, logits []float32, labels []uint8) error
 
 // Run does what is left of the plan, on so many goroutines, with one Func for
 // each gamma. It calls merged, if not nil, after each task, when the state of s
-// may be read; an error of merged ends the run. When ctx is done it returns
-// the context's error after a few milliseconds. Nothing that was found depends on the workers
-// or on interruptions.
+// may be read; an error of merged ends the run. When ctx is done it returns the
+// context's error after a few milliseconds. What is found does not depend on the
+// workers, nor on interruptions.
 func (s *Sweep) Run(ctx context.Context, workers int, funcs []Func, merged func() error) error {
 	models := make([]*model, len(s.Plan.Gammas))
 	for i, gamma := range s.Plan.Gammas {
