@@ -18,8 +18,8 @@ import "math"
 // With w = -z (w > 0 is the wrong side) and e = exp(-|w|) = 2^n * (1 + t):
 //
 //	reduce  n = round(-|w| * log2 e), r = -|w| - n*ln2 in two fused steps
-//	exp     t = r + r*(r*P(r)), P of degree 4 by Horner; e = S + t*S, S = 2^n
-//	log1p   L = ((e^2*Q(e) + low) + e) + max(w, 0), Q of degree 8 by Horner
+//	exp     t = r + r*(r*P(r)), P of degree 4 by Horner; e = (1+t) * 2^n
+//	log1p   L = (e^2*Q(e) + e) + max(w, 0), Q of degree 8 by Horner
 //	weight  m = a*q^gamma from one division by a power of 1+e
 //	value   loss = m*L
 //	slope   t = gamma*(1-q)*(1+e)*L + q*(1+e), grad = m*(t/(1+e)): a second division
@@ -34,12 +34,12 @@ import "math"
 //
 // "plain" is for gamma 1.5, 2, 3, 4 without clip. There e stays above 2^-62
 // wherever a result is above 2^-126, so e is held as it is. The loss goes with a high
-// power of e on the right side, so what e misses, low, is added to L.
+// power of e on the right side, so e^2 is corrected there by what the sum 1+t misses.
 //
 // "wide" is for every other call: gamma 0, 0.5, 1 and general gamma, where the
 // loss outlives e, and clip, whose gradient does. It holds e and L multiplied by
 // 2^64, and, where e itself is needed as an argument, e with n raised to at least
-// -27, which no sum with 1 can see. It has no low: e is small to a lower power.
+// -27, which no sum with 1 can see.
 //
 // # Tiny results
 //
@@ -147,6 +147,9 @@ const (
 	kMagic
 	kMagicWide
 	kMagicLeast
+	kMagicBare
+	kMagicBareWide
+	kMagicBareLeast
 	kSign
 	kZero
 	kOne
@@ -170,6 +173,7 @@ var coef = [numCoef]float32{
 	kLogQ0: logQ0, kLogQ1: logQ1, kLogQ2: logQ2, kLogQ3: logQ3, kLogQ4: logQ4,
 	kLogQ5: logQ5, kLogQ6: logQ6, kLogQ7: logQ7, kLogQ8: logQ8,
 	kMagic: magic, kMagicWide: magicWide, kMagicLeast: magicWide + leastExp,
+	kMagicBare: magic - 127, kMagicBareWide: magicWide - 127, kMagicBareLeast: magicWide - 127 + leastExp, // without the bias
 	kSign: float32(math.Copysign(0, -1)), kOne: 1, kTwo: 2,
 	kHuge:     -below(huge),
 	kSlopeMax: slopeMax,

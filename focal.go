@@ -37,6 +37,7 @@ const (
 type Kernel string
 
 const (
+	kernelAVX512  Kernel = "avx512"
 	kernelAVX2    Kernel = "avx2"
 	kernelGeneric Kernel = "generic"
 )

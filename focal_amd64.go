@@ -7,8 +7,14 @@ import "golang.org/x/sys/cpu"
 // The AVX2 kernel also uses fused multiply-add, which CPUID reports apart.
 var hasAVX2 = cpu.X86.HasAVX2 && cpu.X86.HasFMA
 
+// The AVX-512 kernel uses AVX512F and AVX512BW, and AVX2 for labels and short tails.
+var hasAVX512 = hasAVX2 && cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW
+
 func archKernels() []Kernel {
-	if hasAVX2 {
+	switch {
+	case hasAVX512:
+		return []Kernel{kernelAVX512, kernelAVX2}
+	case hasAVX2:
 		return []Kernel{kernelAVX2}
 	}
 	return nil
@@ -19,7 +25,11 @@ func archKernels() []Kernel {
 // the first group with a logit that only the oracle can do; of that group, the
 // columns before column are done, and f.column holds their T.
 func archCells(k Kernel, f *frame, m mode, out, logits *float32, labels *uint8, n int) (done, column int) {
-	return cellsAVX2(f, int(f.p.form)*int(numModes)+int(m), out, logits, labels, n)
+	variant := int(f.p.form)*int(numModes) + int(m)
+	if k == kernelAVX512 {
+		return cellsAVX512(f, variant, out, logits, labels, n), 0
+	}
+	return cellsAVX2(f, variant, out, logits, labels, n)
 }
 
 // archCount counts the labels of each kind among n, a multiple of groupCells and
@@ -40,6 +50,11 @@ var coefAVX2 = func() (t [numCoef]vec) {
 //
 //go:noescape
 func cellsAVX2(f *frame, variant int, out, logits *float32, labels *uint8, n int) (done, column int)
+
+// cellsAVX512 is cellsAVX2 in steps of whole groups.
+//
+//go:noescape
+func cellsAVX512(f *frame, variant int, out, logits *float32, labels *uint8, n int) (done int)
 
 //go:noescape
 func countAVX2(labels *uint8, n int) (positives, ignored, negatives int)

@@ -33,7 +33,7 @@
 #define W(j) (0+32*j)(LEAVING) // -z
 #define A(j) (128+32*j)(LEAVING) // weight
 #define E(j) (256+32*j)(LEAVING) // e; wide: times 2^64
-#define LOW(j) (384+32*j)(LEAVING) // plain: what e misses, twice
+#define LOW(j) (384+32*j)(LEAVING) // plain: what 1+t misses, twice
 #define EF(j) (512+32*j)(LEAVING) // wide: e, at least 2^-27
 #define SIGN(j) (640+32*j)(LEAVING) // of the gradient
 #define M(j) (768+32*j)(LEAVING) // a * q^gamma
@@ -128,7 +128,7 @@
 	VMOVUPS K(const_kLog2E), Y14 \
 	ENTER(ROUNDROW)
 
-#define ROUNDPLAIN ROUND(const_kMagic)
+#define ROUNDPLAIN ROUND(const_kMagicBare)
 #define ROUNDWIDE ROUND(const_kMagicWide)
 
 // SPLIT: nm to n, and the powers of two: of e, and wide, of e as an argument. In: Y15 =
@@ -169,17 +169,17 @@
 #define EXPMUL(j, r, p) VMULPS r, p, p
 #define EXPEND(j, r, p) VFMADD213PS r, r, p
 
-// OUT: e from t = exp(r) - 1; plain, what it misses; wide, e as an argument. Clobbers t,
+// OUT: e from t = exp(r) - 1; plain, what 1+t misses, twice; wide, e as an argument. Clobbers t,
 // y, Y13-15.
 #define OUTPLAIN(j, y, t) \
-	VMOVUPS NEWPOWEROF2(j), Y15 \
-	VMOVAPS t, y \
-	VFMADD213PS Y15, Y15, y \
+	VMOVUPS K(const_kOne), Y15 \
+	VADDPS Y15, t, y \
+	VSUBPS y, Y15, Y15 \
+	VPADDD NEWPOWEROF2(j), y, y \
+	VADDPS t, Y15, Y15 \
 	VMOVUPS y, NEWE(j) \
-	VSUBPS y, Y15, Y14 \
-	VFMADD213PS Y14, Y15, t \
-	VADDPS t, t, t \
-	VMOVUPS t, NEWLOW(j)
+	VADDPS Y15, Y15, Y15 \
+	VMOVUPS Y15, NEWLOW(j)
 
 #define OUTWIDE(j, y, t) \
 	VMOVUPS NEWPOWEROF2(j), Y15 \
@@ -210,9 +210,8 @@
 #define SOFTPLUSPLAIN(j, q) \
 	VMOVUPS E(j), Y13 \
 	VMULPS Y13, Y13, Y14 \
-	VFMADD213PS LOW(j), Y14, q \
+	VFMADD213PS Y13, Y14, q \
 	VMOVUPS W(j), Y15 \
-	VADDPS Y13, q, q \
 	VPMAXSD K(const_kZero), Y15, Y12 \
 	VADDPS Y12, q, q
 
@@ -250,6 +249,7 @@
 
 #define MODULATE2(j) \
 	VMOVUPS K(const_kOne), Y12 \
+	VFMADD132PS LOW(j), Y14, Y14 \
 	ONSIDE(Y15, Y14, Y12, Y14) \
 	VADDPS K(const_kTwo), Y13, Y15 \
 	VFMADD213PS Y12, Y13, Y15 \
@@ -259,6 +259,7 @@
 
 #define MODULATE3(j) \
 	VMOVUPS K(const_kOne), Y12 \
+	VFMADD132PS LOW(j), Y14, Y14 \
 	VMULPS Y13, Y14, Y14 \
 	ONSIDE(Y15, Y14, Y12, Y14) \
 	VADDPS K(const_kTwo), Y13, Y15 \
@@ -271,6 +272,7 @@
 
 #define MODULATE4(j) \
 	VMOVUPS K(const_kOne), Y12 \
+	VFMADD132PS LOW(j), Y14, Y14 \
 	ONSIDE(Y15, Y14, Y12, Y14) \
 	VADDPS K(const_kTwo), Y13, Y15 \
 	VFMADD213PS Y12, Y13, Y15 \

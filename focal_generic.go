@@ -42,6 +42,7 @@ type cell struct {
 	e      float32 // exp(-|w|); wide: raised to 2^-60
 	eW     float32 // wide: exp(-|w|) * 2^64
 	e2     float32 // e*e; wide: times 2^64
+	exp2   float32 // plain: exp(-2*|w|), better than e*e
 	l      float32 // softplus(w); wide: times 2^64
 	in     bool    // L was not clamped
 	m      float32 // a * q^gamma
@@ -99,15 +100,16 @@ func (c *cell) onePlus() float32 { return 1 + c.e }
 // square returns (1+e)^2.
 func (c *cell) square() float32 { return fma32(c.e+2, c.e, 1) }
 
-// plain computes e and L. What e misses counts twice: for L, and for the square of e that
-// q^gamma has on the right side; on the wrong side it matters little.
+// plain computes e and L.
 func (c *cell) plain() {
 	x := max(-abs32(c.w), c.p.end[0])
 	_, s, t := reduce(x, magic)
-	c.e = fma32(t, s, s)
-	low := fma32(t, s, s-c.e)
+	y := 1 + t
+	low := (1 - y) + t // what y misses of exp(r)
+	c.e = y * s
 	c.e2 = c.e * c.e
-	c.l = (fma32(c.e2, c.logPoly(), low+low) + c.e) + max(c.w, 0)
+	c.exp2 = fma32(c.e2, low+low, c.e2)
+	c.l = fma32(c.e2, c.logPoly(), c.e) + max(c.w, 0)
 	c.in = true
 }
 
@@ -163,15 +165,15 @@ func (c *cell) modulate() {
 		q := c.onSide(c.e, 1) / c.onePlus()
 		c.m = c.a * float32(q*sqrt32(q))
 	case plain2:
-		c.m = c.a / c.square() * c.onSide(c.e2, 1)
+		c.m = c.a / c.square() * c.onSide(c.exp2, 1)
 	case clip2:
 		h := c.eW * 0x1p-32
 		c.m = c.a / c.square() * c.onSide(float32(h*h), wide)
 	case plain3:
-		c.m = c.a / float32(c.square()*c.onePlus()) * c.onSide(float32(c.e2*c.e), 1)
+		c.m = c.a / float32(c.square()*c.onePlus()) * c.onSide(float32(c.exp2*c.e), 1)
 	case plain4:
 		d := c.square()
-		b := c.onSide(c.e2, 1)
+		b := c.onSide(c.exp2, 1)
 		c.m = c.a / float32(d*d) * b * b
 	}
 }

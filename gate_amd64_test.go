@@ -12,7 +12,8 @@ import (
 
 // needs are the features each kernel uses, as GODEBUG names them.
 var needs = map[Kernel][]string{
-	kernelAVX2: {"avx2", "fma"},
+	kernelAVX512: {"avx512f", "avx512bw", "avx2", "fma"},
+	kernelAVX2:   {"avx2", "fma"},
 }
 
 // TestGate: a kernel is not offered where any one of the features it uses is missing.

@@ -1,0 +1,621 @@
+//go:build !purego
+
+#include "textflag.h"
+#include "go_asm.h"
+
+// The AVX-512 kernel. It computes what the AVX2 kernel does, with the same macros,
+// and differs in this:
+//
+// A step is a group of 64 cells: 4 rows of 16 columns. With 32 registers, what meets
+// between entering and leaving stays in registers but for w, the weight and n;
+// constants are broadcast from memory. An instruction keeps its pipe for two cycles on many
+// CPUs, so that four rows fill the pipes for as long as a multiplication takes; hence
+// everything goes four rows abreast. The two pipes that multiply bind: whatever can be is
+// done by additions, integers and VPTERNLOGD; compares into masks go through those pipes
+// and are avoided.
+//
+// AVX512F is needed.
+//
+// Registers that live through a variant:
+#define FRAME DI
+#define LOGITS SI // of the group to enter
+#define LABELS DX
+#define OUT BX // of the group to leave
+#define OLDLABELS R12
+#define STEPS CX // left to do
+#define COEF R8
+#define PARAMS R13
+#define LEAVING R9 // slots
+#define ENTERING R10
+#define KEPT R11
+#define SPECIAL K7 // columns of the step to leave with a logit for the oracle
+#define ONE Z28
+#define LANES Z30
+
+#define W(j) (0+64*j)(LEAVING) // -z
+#define A(j) (256+64*j)(LEAVING) // weight
+#define NEWW(j) (0+64*j)(ENTERING)
+#define NEWA(j) (256+64*j)(ENTERING)
+#define SLOT 512
+#define NM(j) (0+64*j)(KEPT) // n in the low bits
+#define IN(j) (256+8*j)(KEPT) // clip: columns where L was not clamped
+#define T0(j) (320+64*j)(KEPT) // general gamma: exp(r)-1 of the entering step
+#define KEPTSIZE 576
+
+#define K(k) (4*k)(COEF)
+
+// A macro for each row and its registers. Of the leaving step: q holds Q, L and the loss; e;
+// low is what 1+t misses, twice (plain), or e times 2^64 (wide); m = a * q^gamma; u is free.
+// Of the entering one: x to r, and p; both are free for the leaving one after EXPEND, p if
+// exp(r)-1 is kept. Z29 and Z31 are for the moment.
+#define LEAVE(ROW) \
+	ROW(0, Z0, Z16, Z20, Z12, Z24, Z4) \
+	ROW(1, Z1, Z17, Z21, Z13, Z25, Z5) \
+	ROW(2, Z2, Z18, Z22, Z14, Z26, Z6) \
+	ROW(3, Z3, Z19, Z23, Z15, Z27, Z7)
+
+#define ENTER(ROW) \
+	ROW(0, Z4, Z8, Z16, Z20) \
+	ROW(1, Z5, Z9, Z17, Z21) \
+	ROW(2, Z6, Z10, Z18, Z22) \
+	ROW(3, Z7, Z11, Z19, Z23)
+
+// ---- Entering a step: logits and labels to w and e ----
+
+// DECODE...: w = -z, x = -|w|, and the weight, 0 for ignored cells, by the low bits of the
+// label. Clobber Z29 and p.
+#define LABEL(j, x, p, e, low) VPMOVSXBD (16*j)(LABELS), p
+#define WEIGH(j, x, p, e, low) \
+	VPERMILPS p, Z29, x \
+	VMOVUPS x, NEWA(j)
+#define SIGN(j, x, p, e, low) VPSLLD $31, p, p
+#define LOGIT(j, x, p, e, low) \
+	VPXORD (64*j)(LOGITS), p, x \
+	VMOVUPS x, NEWW(j)
+#define NEGATE(j, x, p, e, low) VPORD.BCST K(const_kSign), x, x
+
+#define DECODELABELS \
+	VBROADCASTF32X4 params_weight(PARAMS), Z29 \
+	ENTER(WEIGH)
+
+// FINDSPECIAL: notes an x beyond what the kernel does. Clobbers Z29, Z31.
+#define FINDSPECIAL \
+	VPMAXSD Z4, Z5, Z29 \
+	VPMAXSD Z6, Z7, Z31 \
+	VPMAXSD Z29, Z31, Z31 \
+	VPCMPGTD.BCST K(const_kHuge), Z31, SPECIAL
+
+// CLAMP and CLAMPCLIP: x clamped. Clobber p.
+#define CLAMP(j, x, p, e, low) VPMINSD.BCST params_end(PARAMS), x, x
+
+#define CLAMPCLIP(j, x, p, e, low) \
+	VMOVUPS NEWW(j), p \
+	VMAXPS.BCST params_right(PARAMS), p, p \
+	VPORD.BCST K(const_kSign), p, x \
+	VPMINSD.BCST K(const_kWrongEnd), x, x
+
+// ROUND: nm = n, in its low bits, for x.
+#define ROUNDPLAIN(j, x, nm, e, low) \
+	VBROADCASTSS K(const_kMagicBare), nm \
+	VFMADD231PS.BCST K(const_kLog2E), x, nm
+
+#define ROUNDWIDE(j, x, nm, e, low) \
+	VBROADCASTSS K(const_kMagicBareWide), nm \
+	VFMADD231PS.BCST K(const_kLog2E), x, nm
+
+// SPLIT: nm to n; nm is kept.
+#define SPLITPLAIN(j, x, nm, e, low) \
+	VMOVUPS nm, NM(j) \
+	VSUBPS.BCST K(const_kMagicBare), nm, nm
+
+#define SPLITWIDE(j, x, nm, e, low) \
+	VMOVUPS nm, NM(j) \
+	VSUBPS.BCST K(const_kMagicBareWide), nm, nm
+
+// REDUCE: x to r for n, in two steps.
+#define REDUCEHIGH(j, x, n, e, low) VFMADD231PS.BCST K(const_kLn2HiNeg), n, x
+#define REDUCELOW(j, x, n, e, low) VFMADD231PS.BCST K(const_kLn2LoNeg), n, x
+
+// EXP: p = exp(r) - 1, step by step.
+#define EXP3(j, r, p, e, low) \
+	VBROADCASTSS K(const_kExpP4), p \
+	VFMADD213PS.BCST K(const_kExpP3), r, p
+#define EXP2(j, r, p, e, low) VFMADD213PS.BCST K(const_kExpP2), r, p
+#define EXP1(j, r, p, e, low) VFMADD213PS.BCST K(const_kExpP1), r, p
+#define EXP0(j, r, p, e, low) VFMADD213PS.BCST K(const_kExpP0), r, p
+#define EXPMUL(j, r, p, e, low) VMULPS r, p, p
+#define EXPEND(j, r, p, e, low) VFMADD213PS r, r, p
+
+// OUT: e from t = exp(r) - 1; plain, twice what 1+t misses in low; wide, e as an argument in e
+// and e times 2^64 in low. Clobbers y.
+#define ONEPLUS(j, y, t, e, low) VADDPS ONE, t, y
+#define POWEROF2(j, y, t, e, low) VPSLLD $23, NM(j), e
+#define MISSED(j, y, t, e, low) VSUBPS y, ONE, low
+#define SCALED(j, y, t, e, low) VPADDD y, e, e
+#define MISSEDT(j, y, t, e, low) VADDPS t, low, low
+#define TWICE(j, y, t, e, low) VADDPS low, low, low
+
+#define OUTPLAIN \
+	ENTER(ONEPLUS) \
+	ENTER(POWEROF2) \
+	ENTER(MISSED) \
+	ENTER(SCALED) \
+	ENTER(MISSEDT) \
+	ENTER(TWICE)
+
+#define POWEROF2WIDE(j, y, t, e, low) \
+	VMOVUPS NM(j), e \
+	VPSLLD $23, e, low \
+	VPMAXSD.BCST K(const_kMagicBareLeast), e, e
+#define SCALEDWIDE(j, y, t, e, low) \
+	VPSLLD $23, e, e \
+	VPADDD y, low, low
+#define UNWIDE(j, y, t, e, low) VPSUBD.BCST K(const_kWideBits), e, e
+
+#define OUTWIDE \
+	ENTER(POWEROF2WIDE) \
+	ENTER(ONEPLUS) \
+	ENTER(SCALEDWIDE) \
+	ENTER(UNWIDE) \
+	ENTER(SCALED)
+
+// ---- Leaving a step, row by row ----
+
+// LOG: q = Q for e, step by step.
+#define LOGBEGIN \
+	VBROADCASTSS K(const_kLogQ8), Z0 \
+	VMOVAPS Z0, Z1 \
+	VMOVAPS Z0, Z2 \
+	VMOVAPS Z0, Z3
+
+#define LOG(k) \
+	VFMADD213PS.BCST K(k), Z16, Z0 \
+	VFMADD213PS.BCST K(k), Z17, Z1 \
+	VFMADD213PS.BCST K(k), Z18, Z2 \
+	VFMADD213PS.BCST K(k), Z19, Z3
+
+// ONSIDE: mask = right where mask is set, else wrong; ONSIDEB with wrong in memory.
+#define ONSIDE(right, wrong, mask) VPTERNLOGD $0xca, wrong, right, mask
+#define ONSIDEB(right, wrong, mask) VPTERNLOGD.BCST $0xca, wrong, right, mask
+
+// RIGHT: mask of the right side, by the sign of w.
+#define RIGHT(j, mask) \
+	VMOVUPS W(j), mask \
+	VPSRAD $31, mask, mask
+
+// DENOMINATOR: u = the power of 1+e by which DIVIDE divides. In three steps.
+#define SQUARE1(j, q, e, low, m, u, x) VADDPS.BCST K(const_kTwo), e, u
+#define SQUARE2(j, q, e, low, m, u, x) VFMADD213PS ONE, e, u
+#define CUBE3(j, q, e, low, m, u, x) \
+	VADDPS ONE, e, Z31 \
+	VMULPS Z31, u, u
+#define FOURTH3(j, q, e, low, m, u, x) VMULPS u, u, u
+#define FIRST1(j, q, e, low, m, u, x) VADDPS ONE, e, u
+#define NOROW(j, q, e, low, m, u, x)
+
+// DIVIDE: m = what of a * q^gamma comes from the division; all of it for gamma 1.5, 0.5 and 0.
+// Clobbers u.
+#define DIVIDE(j, q, e, low, m, u, x) \
+	VMOVUPS A(j), m \
+	VDIVPS u, m, m
+
+#define DIVIDE15(j, q, e, low, m, u, x) \
+	RIGHT(j, m) \
+	ONSIDE(e, ONE, m) \
+	VDIVPS u, m, m \
+	VSQRTPS m, u \
+	VMULPS u, m, m \
+	VMULPS A(j), m, m
+
+#define DIVIDE05(j, q, e, low, m, u, x) \
+	RIGHT(j, m) \
+	ONSIDEB(low, K(const_kWide), m) \
+	VDIVPS u, m, m \
+	VSQRTPS m, m \
+	VMULPS A(j), m, m
+
+#define DIVIDE0(j, q, e, low, m, u, x) VMOVUPS A(j), m
+
+// SOFTPLUS and MODULATE: Q to L, and the rest of m. The plain ones, in five steps:
+#define PLAIN1(j, q, e, low, m, u, x) VMULPS e, e, u
+#define PLAIN2(j, q, e, low, m, u, x) VFMADD213PS e, u, q
+#define PLAIN3(j, q, e, low, m, u, x) \
+	VFMADD132PS low, u, u \
+	VMOVUPS W(j), low
+#define CUBED3(j, q, e, low, m, u, x) \
+	VFMADD132PS low, u, u \
+	VMULPS e, u, u \
+	VMOVUPS W(j), low
+#define PLAIN4(j, q, e, low, m, u, x) \
+	VPSRAD $31, low, low \
+	ONSIDE(u, ONE, low) \
+	VMOVUPS W(j), u
+#define PLAIN5(j, q, e, low, m, u, x) \
+	VPMAXSD.BCST K(const_kZero), u, u \
+	VMULPS low, m, m \
+	VADDPS u, q, q
+#define FOURTH5(j, q, e, low, m, u, x) \
+	VPMAXSD.BCST K(const_kZero), u, u \
+	VMULPS low, m, m \
+	VADDPS u, q, q \
+	VMULPS low, m, m
+#define ADDW5(j, q, e, low, m, u, x) \
+	VPMAXSD.BCST K(const_kZero), u, u \
+	VADDPS u, q, q
+
+// The wide ones:
+#define WIDE1(j, q, e, eW, m, u, x) VMULPS e, eW, u
+#define WIDE2(j, q, e, eW, m, u, x) VFMADD213PS eW, u, q
+#define WIDE3(j, q, e, eW, m, u, x) \
+	VMOVUPS W(j), u \
+	VPMAXSD.BCST K(const_kZero), u, u \
+	VMULPS.BCST K(const_kWide), u, u
+#define WIDE4(j, q, e, eW, m, u, x) VADDPS u, q, q
+#define FIRST5(j, q, e, eW, m, u, x) \
+	RIGHT(j, u) \
+	ONSIDEB(eW, K(const_kWide), u) \
+	VMULPS u, m, m
+#define SQUARECLIP5(j, q, e, eW, m, u, x) \
+	VMULPS.BCST K(const_kHalfUnwide), eW, Z29 \
+	RIGHT(j, u) \
+	VMULPS Z29, Z29, Z29 \
+	ONSIDEB(Z29, K(const_kWide), u) \
+	VMULPS u, m, m
+
+// CLIP: clamps L to the bounds of the label; IN = where it was not. Clobbers u, x, Z29, Z31, K1.
+#define CLIPROW(j, l, e, eW, m, u, x) \
+	VPMOVSXBD (16*j)(OLDLABELS), u \
+	VPERMILPS u, Z29, x \
+	VPERMILPS u, Z31, u \
+	VPMAXSD l, x, x \
+	VPMINSD u, x, x \
+	VPCMPEQD l, x, K1 \
+	VMOVAPS x, l \
+	KMOVW K1, IN(j)
+
+#define CLIP \
+	VBROADCASTF32X4 params_clipLow(PARAMS), Z29 \
+	VBROADCASTF32X4 params_clipHigh(PARAMS), Z31 \
+	LEAVE(CLIPROW)
+
+// POWER: m = a * q^gamma for log1p(e) in q. hi + lo = gamma * log q, exact but for the rounding of
+// lo; hi is in u, lo in m. Clobbers Z4-11, u, Z29.
+#define POWERHILO(j, log, e, eW, lo, hi, x) \
+	VMOVUPS W(j), x \
+	VMAXPS.BCST params_right(PARAMS), x, x \
+	VMINPS.BCST K(const_kZero), x, x \
+	VBROADCASTSS params_gamma(PARAMS), lo \
+	VMULPS lo, x, hi \
+	VFMSUB213PS hi, lo, x \
+	VPMAXSD.BCST K(const_kWideFloor), log, Z29 \
+	VMULPS.BCST K(const_kUnwide), Z29, Z29 \
+	VFNMADD213PS x, Z29, lo \
+	VADDPS hi, lo, x
+
+#define POWERREDUCE(nm, lo, hi, x) \
+	VSUBPS.BCST K(const_kMagicBareWide), nm, Z29 \
+	VFMADD231PS.BCST K(const_kLn2HiNeg), Z29, hi \
+	VADDPS lo, hi, x \
+	VFMADD231PS.BCST K(const_kLn2LoNeg), Z29, x \
+	VPSLLD $23, nm, hi
+
+#define POWEROUT(j, t, s, m) \
+	VPADDD ONE, s, s \
+	VFMADD213PS s, s, t \
+	VMULPS A(j), t, m
+
+#define POWER \
+	LEAVE(POWERHILO) \
+	ENTER(ROUNDWIDE) \
+	POWERREDUCE(Z8, Z12, Z24, Z4) \
+	POWERREDUCE(Z9, Z13, Z25, Z5) \
+	POWERREDUCE(Z10, Z14, Z26, Z6) \
+	POWERREDUCE(Z11, Z15, Z27, Z7) \
+	ENTER(EXP3) \
+	ENTER(EXP2) \
+	ENTER(EXP1) \
+	ENTER(EXP0) \
+	ENTER(EXPMUL) \
+	ENTER(EXPEND) \
+	POWEROUT(0, Z8, Z24, Z12) \
+	POWEROUT(1, Z9, Z25, Z13) \
+	POWEROUT(2, Z10, Z26, Z14) \
+	POWEROUT(3, Z11, Z27, Z15)
+
+// The loss x = q * m, 0 where that is tiny, and what a mode does besides. The losses of a step
+// are added up while the next one is left: LOSS to ADDUP are spread over that. m is
+// free after LOSS.
+#define LOSS(j, q, e, low, m, u, x) VMULPS m, q, x
+
+#define NONE(j, q, e, low, m, u, x) \
+	VPXORD q, q, q \
+	VPXORD m, m, m
+
+// TINY: m = mask of the losses that are not above tiny, by the sign of the difference of the bits.
+#define TINY1(j, q, e, low, m, u, x) VPSUBD.BCST params_tiny(PARAMS), x, m
+#define TINY2(j, q, e, low, m, u, x) VPSRAD $31, m, m
+#define FLUSH(j, q, e, low, m, u, x) VPANDND x, m, x
+
+// ADDUP: U of the losses to the lanes. Clobbers Z29, Z31.
+#define ADDUP1 \
+	VADDPS Z4, Z6, Z29 \
+	VADDPS Z5, Z7, Z31 \
+	VADDPS Z29, Z31, Z29 \
+	VEXTRACTF64X4 $1, Z29, Y31
+#define ADDUP2 \
+	VADDPS Y29, Y31, Y29 \
+	VCVTPS2PD Y29, Z29 \
+	VADDPD Z29, LANES, LANES
+
+#define LOSSES \
+	LEAVE(LOSS) \
+	LEAVE(TINY1) \
+	LEAVE(TINY2) \
+	LEAVE(FLUSH) \
+	ADDUP1 \
+	ADDUP2
+
+// Each writes the losses at once; u takes the place of m.
+#define VALUE(j, q, e, low, m, u, x) \
+	VMULPS m, q, x \
+	VPSUBD.BCST params_tiny(PARAMS), x, u \
+	VPSRAD $31, u, u \
+	VPANDND x, u, x
+
+#define EACHPLAIN(j, q, e, low, m, u, x) \
+	VALUE(j, q, e, low, m, u, x) \
+	VMULPS.BCST params_unscale(PARAMS), x, u \
+	VMOVUPS u, (64*j)(OUT)
+
+#define EACHWIDE(j, q, e, low, m, u, x) \
+	VALUE(j, q, e, low, m, u, x) \
+	VMULPS.BCST K(const_kUnwide), x, u \
+	VMULPS.BCST params_unscale(PARAMS), u, u \
+	VMOVUPS u, (64*j)(OUT)
+
+#define EACHESPLAIN LEAVE(EACHPLAIN)
+#define EACHESWIDE LEAVE(EACHWIDE)
+
+// SLOPE: x = t of the slope's t + s*L, where one is 1 in the scale of e; SLOPEL: u = s, and
+// all of it in x. Clobber low.
+#define SLOPE(j, e, one, u, x) \
+	RIGHT(j, u) \
+	VMOVDQA64 u, x \
+	ONSIDEB(e, one, x)
+
+#define SLOPEPLAIN1(j, q, e, low, m, u, x) \
+	SLOPE(j, e, K(const_kOne), u, x) \
+	VMULPS.BCST params_slopeWrong(PARAMS), e, low
+
+#define SLOPEWIDE1(j, q, e, eW, m, u, x) \
+	SLOPE(j, eW, K(const_kWide), u, x) \
+	VMULPS.BCST params_slopeWrong(PARAMS), eW, eW
+
+#define SLOPECLIP1(j, q, e, eW, m, u, x) \
+	SLOPE(j, eW, K(const_kWide), u, x) \
+	KMOVW IN(j), K1 \
+	VMOVDQA32.Z x, K1, x \
+	VMULPS.BCST params_slopeWrong(PARAMS), eW, eW
+
+#define SLOPE2(j, q, e, low, m, u, x) VPTERNLOGD.BCST $0xac, params_slopeRight(PARAMS), low, u
+
+#define SLOPEPLAIN3(j, q, e, low, m, u, x) \
+	VPMINSD.BCST K(const_kSlopeMax), q, low \
+	VADDPS ONE, e, e
+
+#define SLOPEWIDE3(j, q, e, low, m, u, x) \
+	VMULPS.BCST K(const_kSlopeL), q, low \
+	VADDPS ONE, e, e
+
+#define SLOPE4(j, q, e, low, m, u, x) VFMADD231PS low, u, x
+
+// FINISH: scales and stores the gradient m * x / e. Fused with +0, the last product is +0 where
+// the gradient is, whatever its sign. Clobbers low, u.
+#define FINISH1(j, q, e, low, m, u, x) \
+	VDIVPS e, x, x \
+	VPMOVSXBD (16*j)(OLDLABELS), low \
+	VPSLLD $31, low, low
+#define FINISH2(j, q, e, low, m, u, x) \
+	VMULPS m, x, x \
+	VPXORD.BCST frame_scale(FRAME), low, low
+#define FINISH3(j, q, e, low, m, u, x) \
+	VPSUBD.BCST frame_tinyGrad(FRAME), x, u \
+	VPSRAD $31, u, u
+#define WIDESCALE(j, q, e, low, m, u, x) VPSUBD.BCST K(const_kWideBits), x, x
+#define FINISH4(j, q, e, low, m, u, x) VPANDND x, u, x
+#define FINISH5(j, q, e, low, m, u, x) \
+	VFMADD213PS.BCST K(const_kZero), low, x \
+	VMOVUPS x, (64*j)(OUT)
+
+#define GRADS(SLOPE1, SLOPE3, SCALE) \
+	LEAVE(SLOPE1) \
+	LEAVE(SLOPE2) \
+	LEAVE(SLOPE3) \
+	LEAVE(SLOPE4) \
+	LEAVE(FINISH1) \
+	LEAVE(FINISH2) \
+	LEAVE(FINISH3) \
+	LEAVE(SCALE) \
+	LEAVE(FINISH4) \
+	LEAVE(FINISH5)
+
+#define GRADSPLAIN GRADS(SLOPEPLAIN1, SLOPEPLAIN3, NOROW)
+#define GRADSWIDE GRADS(SLOPEWIDE1, SLOPEWIDE3, WIDESCALE)
+#define GRADSCLIP GRADS(SLOPECLIP1, SLOPEWIDE3, WIDESCALE)
+
+// ---- Both at once ----
+
+// BOTH: labels and logits to exp(r) - 1 of the entering step; of the leaving one L, unless ROW3
+// to ROW5 come later, and m; of the one before that the losses are added up. D and ROW are the steps of DENOMINATOR, DIVIDE, and SOFTPLUS and
+// MODULATE.
+#define BOTH(CLAMP, ROUND, SPLIT, BEGIN, LOG, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
+	LEAVE(LOSS) \
+	BEGIN \
+	LEAVE(D1) \
+	ENTER(LABEL) \
+	LOG(const_kLogQ7) \
+	LEAVE(TINY1) \
+	LEAVE(D2) \
+	LOG(const_kLogQ6) \
+	LEAVE(TINY2) \
+	LEAVE(D3) \
+	LEAVE(FLUSH) \
+	ADDUP1 \
+	LOG(const_kLogQ5) \
+	LEAVE(D4) \
+	ADDUP2 \
+	DECODELABELS \
+	ENTER(SIGN) \
+	LOG(const_kLogQ4) \
+	ENTER(LOGIT) \
+	ENTER(NEGATE) \
+	FINDSPECIAL \
+	ENTER(CLAMP) \
+	LOG(const_kLogQ3) \
+	ENTER(ROUND) \
+	LOG(const_kLogQ2) \
+	ENTER(SPLIT) \
+	ENTER(REDUCEHIGH) \
+	LOG(const_kLogQ1) \
+	ENTER(REDUCELOW) \
+	LOG(const_kLogQ0) \
+	ENTER(EXP3) \
+	LEAVE(ROW1) \
+	ENTER(EXP2) \
+	LEAVE(ROW2) \
+	ENTER(EXP1) \
+	LEAVE(ROW3) \
+	ENTER(EXP0) \
+	LEAVE(ROW4) \
+	ENTER(EXPMUL) \
+	LEAVE(ROW5) \
+	ENTER(EXPEND)
+
+#define NOBEGIN
+#define NOLOG(k)
+
+// What comes between that and the mode.
+#define DONE
+#define KEEPT(j, r, t, e, low) VMOVUPS t, T0(j)
+#define POWERED \
+	ENTER(KEEPT) \
+	POWER \
+	LEAVE(WIDE3) \
+	LEAVE(WIDE4)
+#define POWEREDCLIP \
+	POWERED \
+	CLIP
+
+// And between the mode and OUT.
+#define TAKET(j, r, t, e, low) VMOVUPS T0(j), t
+#define TAKEN ENTER(TAKET)
+
+// A variant: returns the steps left in STEPS, 0 unless it met a special logit. The
+// last step is entered twice, the second time for nothing, as there is no next.
+#define VARIANT(name, CLAMP, ROUND, SPLIT, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5, REST, MODE, BACK, OUT_) \
+TEXT name<>(SB), NOSPLIT|NOFRAME, $0-0 \
+	LEAVE(NONE) \
+	BOTH(CLAMP, ROUND, SPLIT, NOBEGIN, NOLOG, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW) \
+	OUT_ \
+	XCHGQ LEAVING, ENTERING \
+	PCALIGN $64 \
+loop: \
+	KORTESTW SPECIAL, SPECIAL \
+	JNE special \
+	XORL AX, AX \
+	CMPQ STEPS, $1 \
+	SETNE AX \
+	SHLQ $6, AX \
+	ADDQ AX, LABELS \
+	SHLQ $2, AX \
+	ADDQ AX, LOGITS \
+	BOTH(CLAMP, ROUND, SPLIT, LOGBEGIN, LOG, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
+	REST \
+	MODE \
+	BACK \
+	OUT_ \
+	XCHGQ LEAVING, ENTERING \
+	ADDQ $256, OUT \
+	ADDQ $64, OLDLABELS \
+	DECQ STEPS \
+	JNZ loop \
+special: \
+	LOSSES \
+	RET
+
+#define PLAIN(sum, each, grad, D1, D2, D3, D4, ROW1, ROW3, ROW4, ROW5) \
+	VARIANT(sum, CLAMP, ROUNDPLAIN, SPLITPLAIN, D1, D2, D3, D4, ROW1, PLAIN2, ROW3, ROW4, ROW5, DONE, DONE, DONE, OUTPLAIN) \
+	VARIANT(each, CLAMP, ROUNDPLAIN, SPLITPLAIN, D1, D2, D3, D4, ROW1, PLAIN2, ROW3, ROW4, ROW5, DONE, EACHESPLAIN, DONE, OUTPLAIN) \
+	VARIANT(grad, CLAMP, ROUNDPLAIN, SPLITPLAIN, D1, D2, D3, D4, ROW1, PLAIN2, ROW3, ROW4, ROW5, DONE, GRADSPLAIN, DONE, OUTPLAIN)
+
+#define WIDE(sum, each, grad, CLAMP, D1, D2, D3, ROW3, ROW4, ROW5, REST, GRADS, BACK) \
+	VARIANT(sum, CLAMP, ROUNDWIDE, SPLITWIDE, D1, D2, NOROW, D3, WIDE1, WIDE2, ROW3, ROW4, ROW5, REST, DONE, BACK, OUTWIDE) \
+	VARIANT(each, CLAMP, ROUNDWIDE, SPLITWIDE, D1, D2, NOROW, D3, WIDE1, WIDE2, ROW3, ROW4, ROW5, REST, EACHESWIDE, BACK, OUTWIDE) \
+	VARIANT(grad, CLAMP, ROUNDWIDE, SPLITWIDE, D1, D2, NOROW, D3, WIDE1, WIDE2, ROW3, ROW4, ROW5, REST, GRADS, BACK, OUTWIDE)
+
+#define LOADW4(j, q, e, low, m, u, x) VMOVUPS W(j), u
+
+PLAIN(plain15Sum, plain15Each, plain15Grad, FIRST1, NOROW, NOROW, DIVIDE15, PLAIN1, NOROW, LOADW4, ADDW5)
+PLAIN(plain2Sum, plain2Each, plain2Grad, SQUARE1, SQUARE2, NOROW, DIVIDE, PLAIN1, PLAIN3, PLAIN4, PLAIN5)
+PLAIN(plain3Sum, plain3Each, plain3Grad, SQUARE1, SQUARE2, CUBE3, DIVIDE, PLAIN1, CUBED3, PLAIN4, PLAIN5)
+PLAIN(plain4Sum, plain4Each, plain4Grad, SQUARE1, SQUARE2, FOURTH3, DIVIDE, PLAIN1, PLAIN3, PLAIN4, FOURTH5)
+WIDE(wide0Sum, wide0Each, wide0Grad, CLAMP, NOROW, NOROW, DIVIDE0, WIDE3, WIDE4, NOROW, DONE, GRADSWIDE, DONE)
+WIDE(wide05Sum, wide05Each, wide05Grad, CLAMP, FIRST1, NOROW, DIVIDE05, WIDE3, WIDE4, NOROW, DONE, GRADSWIDE, DONE)
+WIDE(wide1Sum, wide1Each, wide1Grad, CLAMP, FIRST1, NOROW, DIVIDE, WIDE3, WIDE4, FIRST5, DONE, GRADSWIDE, DONE)
+WIDE(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW, POWERED, GRADSWIDE, TAKEN)
+WIDE(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, NOROW, NOROW, DIVIDE0, WIDE3, WIDE4, NOROW, CLIP, GRADSCLIP, DONE)
+WIDE(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, FIRST1, NOROW, DIVIDE, WIDE3, WIDE4, FIRST5, CLIP, GRADSCLIP, DONE)
+WIDE(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, SQUARE1, SQUARE2, DIVIDE, WIDE3, WIDE4, SQUARECLIP5, CLIP, GRADSCLIP, DONE)
+WIDE(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW, POWEREDCLIP, GRADSCLIP, TAKEN)
+
+// The variants by form and mode.
+#define ROW(form, sum, each, grad) \
+DATA variants<>+(24*form+0)(SB)/8, $sum<>(SB) \
+DATA variants<>+(24*form+8)(SB)/8, $each<>(SB) \
+DATA variants<>+(24*form+16)(SB)/8, $grad<>(SB)
+
+ROW(const_plain15, plain15Sum, plain15Each, plain15Grad)
+ROW(const_plain2, plain2Sum, plain2Each, plain2Grad)
+ROW(const_plain3, plain3Sum, plain3Each, plain3Grad)
+ROW(const_plain4, plain4Sum, plain4Each, plain4Grad)
+ROW(const_wide0, wide0Sum, wide0Each, wide0Grad)
+ROW(const_wide05, wide05Sum, wide05Each, wide05Grad)
+ROW(const_wide1, wide1Sum, wide1Each, wide1Grad)
+ROW(const_wideAny, wideAnySum, wideAnyEach, wideAnyGrad)
+ROW(const_clip0, clip0Sum, clip0Each, clip0Grad)
+ROW(const_clip1, clip1Sum, clip1Each, clip1Grad)
+ROW(const_clip2, clip2Sum, clip2Each, clip2Grad)
+ROW(const_clipAny, clipAnySum, clipAnyEach, clipAnyGrad)
+GLOBL variants<>(SB), NOPTR, $(24*const_numForms)
+
+// func cellsAVX512(f *frame, variant int, out, logits *float32, labels *uint8, n int) (done int)
+TEXT ·cellsAVX512(SB), 0, $1664-56
+	MOVQ f+0(FP), FRAME
+	MOVQ variant+8(FP), AX
+	MOVQ out+16(FP), OUT
+	MOVQ logits+24(FP), LOGITS
+	MOVQ labels+32(FP), LABELS
+	MOVQ n+40(FP), STEPS
+	MOVQ frame_p(FRAME), PARAMS
+	LEAQ ·coef(SB), COEF
+	LEAQ variants<>(SB), R9
+	MOVQ (R9)(AX*8), AX
+	LEAQ slots-1664(SP), LEAVING // two slots, what is kept, and what aligns them
+	ADDQ $63, LEAVING
+	ANDQ $~63, LEAVING
+	LEAQ SLOT(LEAVING), ENTERING
+	LEAQ SLOT(ENTERING), KEPT
+	MOVQ LABELS, OLDLABELS
+	SHRQ $6, STEPS
+	VBROADCASTSS K(const_kOne), ONE
+	VMOVUPD frame_lanes(FRAME), LANES
+	CALL AX
+	VMOVUPD LANES, frame_lanes(FRAME)
+	VZEROUPPER
+
+	// STEPS are left.
+	MOVQ n+40(FP), AX
+	SHLQ $6, STEPS
+	SUBQ STEPS, AX
+	MOVQ AX, done+48(FP)
+	RET
