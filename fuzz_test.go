@@ -213,7 +213,8 @@ func FuzzChannel(f *testing.F) {
 		{0, 2, 13, 3, 5, 0}, {3, 5, 1, 20, 6, 200}, {0, 3, 700, 600, 1, 0}, {1, 30, 1, 40, 30, 0}, {0, 700, 2, 1, 1, 0},
 		{0, 1, 1, blockCells + 5, 1, 0}, {2, 3, 5, 13, 13, 4},
 		{1, math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt},
-		{math.MaxInt, 1, 1, 2, 1, 0},
+		{0, 2, math.MaxInt, 2, math.MaxInt - 1, 0}, {math.MaxInt, 1, 1, 2, 1, 0},
+		{0, 1, 5, math.MaxInt, math.MaxInt, 4}, {0, 1, 5, math.MaxInt, 2, 4},
 	} {
 		f.Add(c.Offset, c.Runs, c.Step, c.Len, c.Stride, c.Size, 3000)
 	}

@@ -150,7 +150,7 @@ func (s Shape) NHWC(attr int) (Channel, error) {
 // size returns the number of elements and reports a shape with a negative
 // dimension, one that overflows, and an attribute that it does not have.
 func (s Shape) size(attr int) (int, error) {
-	n := 1
+	n, empty := 1, false
 	for _, d := range [...]struct {
 		name string
 		v    int
@@ -158,13 +158,17 @@ func (s Shape) size(attr int) (int, error) {
 		if d.v < 0 {
 			return 0, fmt.Errorf("focal: shape %s %d is negative", d.name, d.v)
 		}
+		empty = empty || d.v == 0
 		var ok bool
-		if n, ok = mul(n, d.v); !ok {
+		if n, ok = mul(n, max(1, d.v)); !ok {
 			return 0, fmt.Errorf("focal: shape %+v overflows int", s)
 		}
 	}
 	if attr < 0 || attr >= s.Attrs {
 		return 0, fmt.Errorf("focal: attribute %d of %d", attr, s.Attrs)
+	}
+	if empty {
+		return 0, nil
 	}
 	return n, nil
 }
