@@ -29,7 +29,7 @@ func TestAccuracy(t *testing.T) {
 					t.Fatal(err)
 				}
 				r := reference{pos: float64(w[0]), neg: float64(w[1]), gamma: float64(a.gamma), clip: clip}
-				f := l.frame(1)
+				f := testFrame(l)
 				var worst [2]float64
 				var at [2]float32
 				for i := uint64(0); i < 1<<32; i += uint64(step) {

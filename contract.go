@@ -246,6 +246,9 @@ type params struct {
 	form     form
 	pos, neg float32 // class weights
 	exponent int     // a kernel's losses and gradients are multiplied by 2^exponent
+
+	power      float32 // 2^exponent
+	unscaleSum float64 // 2^-exponent
 }
 
 // newParams derives the constants. All of it is exact or rounded in a fixed
@@ -265,6 +268,7 @@ func newParams(c *config) params {
 	}
 	p.weight = table(scaleb(c.neg, weightExp), scaleb(c.pos, weightExp))
 	p.tiny = splat(below(scaleb(1, p.exponent-126)))
+	p.power, p.unscaleSum = scaleb(1, p.exponent), math.Ldexp(1, -p.exponent)
 	if p.form.wide() {
 		p.unscale = splat(scaleb(1, wideExp-p.exponent))
 	} else {

@@ -1,8 +1,10 @@
 package focal
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
+	"math/bits"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -41,8 +43,8 @@ type frame struct {
 }
 
 // run does the whole of a call.
-func (l *Loss) run(j job) (Stats, error) {
-	if err := l.check(&j); err != nil {
+func (l *Loss) run(j *job) (Stats, error) {
+	if err := l.check(j); err != nil {
 		return Stats{}, err
 	}
 	workers := l.workers
@@ -70,11 +72,12 @@ func (l *Loss) run(j job) (Stats, error) {
 		j.mode = modeSum
 	}
 	if blocks := (n + blockCells - 1) / blockCells; workers > 1 && blocks > 1 {
-		stats.Sum = l.parallel(j, workers, blocks)
+		stats.Sum = l.parallel(*j, workers, blocks)
 	} else {
-		f := l.frame(j.scale)
+		var f frame
+		l.setFrame(&f, j)
 		for b := range blocks {
-			stats.Sum += l.block(&f, &j, b)
+			stats.Sum += l.block(&f, j, b)
 		}
 	}
 	if stats.Sum != stats.Sum {
@@ -91,31 +94,42 @@ func (l *Loss) run(j job) (Stats, error) {
 // index returns where cell i is.
 func (j *job) index(i int) int {
 	c := &j.cells
+	if c.Runs == 1 {
+		return c.Offset + i*c.Stride
+	}
 	return c.Offset + i/c.Len*c.Step + i%c.Len*c.Stride
 }
 
-// frame returns a frame for gradients times scale.
-func (l *Loss) frame(scale float32) frame {
-	f := frame{p: &l.params}
-	f.scale = splat(scale * l.params.unscale[0])
-	// The least gradient that, in the kernel's scale, stands for one of at least
-	// 2^-126 both before and after it is multiplied by scale.
-	least := float32(0x1p-126)
-	if a := math.Abs(float64(scale)); a < 1 && a > 0 {
-		least = float32(0x1p-126 / a)
+// setFrame makes f the frame of a goroutine that works on j.
+func (l *Loss) setFrame(f *frame, j *job) {
+	f.p = &l.params
+	if j.mode == modeGrad {
+		f.setScale(j.scale)
+	}
+}
+
+// setScale prepares f for gradients times scale.
+func (f *frame) setScale(scale float32) {
+	f.scale = splat(scale * f.p.unscale[0])
+	if a := math.Abs(float64(scale)); a >= 1 || a == 0 {
+		f.tinyGrad = f.p.tiny
+	} else {
+		// The least gradient that stands for one of at least 2^-126 after it is multiplied
+		// by scale, and the one before that in the kernel's scale.
+		least := float32(0x1p-126 / a)
 		if float64(least)*a < 0x1p-126 {
 			least = math.Nextafter32(least, 1)
 		}
+		f.tinyGrad = splat(below(least * f.p.power))
 	}
-	f.tinyGrad = splat(below(scaleb(least, l.params.exponent)))
-	return f
 }
 
 // parallel shares the blocks among workers and adds their sums in order.
 func (l *Loss) parallel(j job, workers, blocks int) float64 {
 	sums := make([]float64, blocks)
 	share(workers, blocks, func(next func() (int, bool)) {
-		f := l.frame(j.scale)
+		var f frame
+		l.setFrame(&f, &j)
 		for b, ok := next(); ok; b, ok = next() {
 			sums[b] = l.block(&f, &j, b)
 		}
@@ -144,11 +158,11 @@ func share(workers, tasks int, work func(next func() (task int, ok bool))) {
 }
 
 // Cells of one run are worth passing in place if the run is long; short runs are
-// gathered by the stageful, and so is what lies across the end of a run.
+// gathered into a buffer, and so is what lies across the end of a run and the tail of few cells.
 const (
-	longRun   = 512
-	stageful  = 1024
-	seamCells = groupCells
+	longRun    = 512
+	fewCells   = 256
+	stageCells = 1024
 )
 
 // block returns the sum of block b and writes its losses or gradients.
@@ -157,15 +171,17 @@ func (l *Loss) block(f *frame, j *job, b int) float64 {
 	i := b * blockCells
 	end := min(i+blockCells, len(j.labels))
 	c := &j.cells
-	inPlace := c.Stride == 1 && (c.Runs == 1 || c.Len >= longRun)
+	inPlace := c.Stride == 1 && (c.Runs == 1 || c.Len >= longRun) && (end-i > fewCells || (end-i)%groupCells == 0)
+	if !inPlace {
+		l.stage(f, j, i, end)
+		i = end
+	}
 	for i < end {
-		if !inPlace {
-			i += l.stage(f, j, i, end)
-			continue
-		}
 		n := min(c.Len-i%c.Len, end-i) / groupCells * groupCells
 		if n == 0 {
-			i += l.stageSeam(f, j, i, end)
+			n = min(groupCells, end-i)
+			l.seam(f, j, i, i+n)
+			i += n
 			continue
 		}
 		at := j.index(i)
@@ -181,50 +197,87 @@ func (l *Loss) block(f *frame, j *job, b int) float64 {
 	}
 	v := &f.lanes
 	sum := ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]))
-	return math.Ldexp(sum, -l.params.exponent)
+	return sum * l.params.unscaleSum
 }
 
-// stage and stageSeam do the cells from i on that fit a buffer, and return how
-// many. There are two because Go clears arrays.
-func (l *Loss) stage(f *frame, j *job, i, end int) int {
-	if end-i <= seamCells {
-		return l.stageSeam(f, j, i, end)
+// stage does cells i to end by way of a buffer: it gathers as many as fit there, runs the kernel,
+// and scatters what it produced. There are buffers of three sizes because Go clears
+// arrays.
+func (l *Loss) stage(f *frame, j *job, i, end int) {
+	switch n := end - i; {
+	case n <= groupCells:
+		l.seam(f, j, i, end)
+	case n <= fewCells:
+		var x [fewCells]float32
+		var y [fewCells]uint8
+		l.staged(f, j, i, end, x[:], y[:])
+	default:
+		var x [stageCells]float32
+		var y [stageCells]uint8
+		for ; i < end; i += stageCells {
+			l.staged(f, j, i, min(end, i+stageCells), x[:], y[:])
+		}
 	}
-	var buf [stageful]float32
-	return l.staged(f, j, i, min(end, i+stageful), buf[:])
 }
 
-func (l *Loss) stageSeam(f *frame, j *job, i, end int) int {
-	var buf [seamCells]float32
-	return l.staged(f, j, i, min(end, i+seamCells), buf[:])
-}
-
-// staged gathers cells i to end into buf, runs the kernel there, and scatters what
-// it produced. The last group is filled up with ignored cells: the label is the
-// mask of the tail.
-func (l *Loss) staged(f *frame, j *job, i, end int, buf []float32) int {
+// staged does cells i to end in x and y. The last group is filled up with ignored cells: the
+// label is the mask of the tail.
+func (l *Loss) staged(f *frame, j *job, i, end int, x []float32, y []uint8) {
 	n := end - i
-	j.gather(buf, i, n)
-	out := buf
+	j.gather(x, i, n)
+	labels := j.labels[i:end]
+	if padded := (n + groupCells - 1) / groupCells * groupCells; padded > n {
+		copy(y[padded-groupCells:], allIgnored[:])
+		copy(y, labels)
+		x, labels = x[:padded], y[:padded]
+	}
+	out := x[:len(labels)]
 	if j.mode == modeSum {
 		out = nil
 	}
-	whole := n / groupCells * groupCells
-	if whole > 0 {
-		l.kernelCells(f, j.mode, from(out, 0, whole), buf[:whole], j.labels[i:i+whole])
+	l.kernelCells(f, j.mode, out, x[:len(labels)], labels)
+	j.scatter(x, i, n)
+}
+
+// seam is staged for at most groupCells cells: those across the end of a run, and the last
+// of all. The group is filled up with ignored cells: the label is the mask of the
+// tail.
+//
+// Up to archStepCells cells take half the time of a group, as one step of 8 columns: in a group
+// of which nothing else is used, cell c stands in row c/8. T of a column is then U of
+// the cells: with none from 32 on, both are (l[i]+l[i+16]) + (l[i+8]+l[i+24]).
+func (l *Loss) seam(f *frame, j *job, i, end int) {
+	n := end - i
+	columns := 16
+	if n <= archStepCells && l.kernel != kernelGeneric {
+		columns = 8
 	}
-	if whole < n {
-		labels := allIgnored
-		copy(labels[:], j.labels[i+whole:end])
-		l.kernelCells(f, j.mode, from(out, whole, groupCells), buf[whole:whole+groupCells], labels[:])
+	for {
+		var x [groupCells]float32
+		y := allIgnored
+		for c, row := 0, 0; c < n; c, row = c+columns, row+16 {
+			k := min(columns, n-c)
+			j.gather(x[row:], i+c, k)
+			copy(y[row:row+k], j.labels[i+c:])
+		}
+		switch {
+		case columns == 16 && j.mode == modeSum:
+			l.kernelCells(f, j.mode, nil, x[:], y[:])
+		case columns == 16:
+			l.kernelCells(f, j.mode, x[:], x[:], y[:])
+		case archStep(f, j.mode, &x[0], &x[0], &y[0]):
+			for i := range f.lanes {
+				f.lanes[i] += float64(f.column[i])
+			}
+		default: // a special logit
+			columns = 16
+			continue
+		}
+		for c, row := 0, 0; c < n; c, row = c+columns, row+16 {
+			j.scatter(x[row:], i+c, min(columns, n-c))
+		}
+		return
 	}
-	switch j.mode {
-	case modeGrad:
-		j.scatter(buf, i, n)
-	case modeEach:
-		copy(j.out[i:end], buf)
-	}
-	return n
 }
 
 var allIgnored = func() (labels [groupCells]uint8) {
@@ -238,7 +291,10 @@ var allIgnored = func() (labels [groupCells]uint8) {
 func (j *job) gather(buf []float32, i, n int) {
 	c := &j.cells
 	for n > 0 {
-		k := min(n, c.Len-i%c.Len)
+		k := n
+		if c.Runs > 1 {
+			k = min(n, c.Len-i%c.Len)
+		}
 		src := j.logits[j.index(i):]
 		if c.Stride == 1 {
 			copy(buf[:k], src)
@@ -251,11 +307,21 @@ func (j *job) gather(buf []float32, i, n int) {
 	}
 }
 
-// scatter copies n gradients from buf to cell i and on.
+// scatter copies what the mode produced for n cells from buf to cell i and on.
 func (j *job) scatter(buf []float32, i, n int) {
+	switch j.mode {
+	case modeSum:
+		return
+	case modeEach:
+		copy(j.out[i:i+n], buf)
+		return
+	}
 	c := &j.cells
 	for n > 0 {
-		k := min(n, c.Len-i%c.Len)
+		k := n
+		if c.Runs > 1 {
+			k = min(n, c.Len-i%c.Len)
+		}
 		dst := j.out[j.index(i):]
 		if c.Stride == 1 {
 			copy(dst, buf[:k])
@@ -295,27 +361,16 @@ func from(s []float32, i, n int) []float32 {
 
 // countLabels counts labels of each kind and reports the first that is none.
 func countLabels(k Kernel, labels []uint8, workers int) (Stats, error) {
-	chunks := (len(labels) + labelCells - 1) / labelCells
+	whole := len(labels) / groupCells * groupCells
 	var s Stats
-	if workers > 1 && chunks > 1 {
-		var positives, ignored, negatives atomic.Int64
-		share(workers, chunks, func(next func() (int, bool)) {
-			for i, ok := next(); ok; i, ok = next() {
-				p, g, n := countChunk(k, labelChunk(labels, i))
-				positives.Add(int64(p))
-				ignored.Add(int64(g))
-				negatives.Add(int64(n))
-			}
-		})
-		s = Stats{Positives: positives.Load(), Ignored: ignored.Load(), Negatives: negatives.Load()}
+	if workers > 1 && whole > labelCells {
+		s = countParallel(k, labels[:whole], workers)
 	} else {
-		for i := range chunks {
-			p, g, n := countChunk(k, labelChunk(labels, i))
-			s.Positives += int64(p)
-			s.Ignored += int64(g)
-			s.Negatives += int64(n)
+		for i := 0; i < whole; i += labelCells {
+			s.count(k, labels[i:min(whole, i+labelCells)])
 		}
 	}
+	s.countFew(labels[whole:])
 	if s.Count()+s.Ignored == int64(len(labels)) {
 		return s, nil
 	}
@@ -327,28 +382,58 @@ func countLabels(k Kernel, labels []uint8, workers int) (Stats, error) {
 	return Stats{}, fmt.Errorf("focal: labels changed during the call")
 }
 
-func labelChunk(labels []uint8, i int) []uint8 {
-	return labels[i*labelCells : min(len(labels), (i+1)*labelCells)]
+// countParallel shares the labels, whole groups, among workers.
+func countParallel(k Kernel, labels []uint8, workers int) Stats {
+	var total Stats
+	var mu sync.Mutex
+	share(workers, (len(labels)+labelCells-1)/labelCells, func(next func() (int, bool)) {
+		var s Stats
+		for i, ok := next(); ok; i, ok = next() {
+			s.count(k, labels[i*labelCells:min(len(labels), (i+1)*labelCells)])
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		total = total.Add(s)
+	})
+	return total
 }
 
-// countChunk counts the labels of each kind in at most labelCells.
-func countChunk(k Kernel, labels []uint8) (positives, ignored, negatives int) {
-	whole := 0
-	if k != kernelGeneric {
-		race(nil, nil, labels)
-		if whole = len(labels) / groupCells * groupCells; whole > 0 {
-			positives, ignored, negatives = archCount(k, &labels[0], whole)
-		}
+// count adds the labels of each kind in whole groups, of at most labelCells cells.
+func (s *Stats) count(k Kernel, labels []uint8) {
+	if k == kernelGeneric {
+		s.countFew(labels)
+		return
 	}
-	for _, y := range labels[whole:] {
+	race(nil, nil, labels)
+	positives, ignored, negatives := archCount(k, &labels[0], len(labels))
+	s.Positives += int64(positives)
+	s.Ignored += int64(ignored)
+	s.Negatives += int64(negatives)
+}
+
+// countFew adds the labels of each kind, eight at a time.
+func (s *Stats) countFew(labels []uint8) {
+	const ones = 0x0101010101010101
+	for ; len(labels) >= 8; labels = labels[8:] {
+		v := binary.LittleEndian.Uint64(labels)
+		high, low := v>>7&ones, v&ones
+		if v != high*uint64(Ignore)|low {
+			break // the loop below finds which
+		}
+		ignored := bits.OnesCount64(high)
+		positives := bits.OnesCount64(low) - ignored
+		s.Ignored += int64(ignored)
+		s.Positives += int64(positives)
+		s.Negatives += int64(8 - ignored - positives)
+	}
+	for _, y := range labels {
 		switch y {
 		case Positive:
-			positives++
+			s.Positives++
 		case Ignore:
-			ignored++
+			s.Ignored++
 		case Negative:
-			negatives++
+			s.Negatives++
 		}
 	}
-	return positives, ignored, negatives
 }

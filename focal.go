@@ -39,6 +39,7 @@ type Kernel string
 const (
 	kernelAVX512  Kernel = "avx512"
 	kernelAVX2    Kernel = "avx2"
+	kernelNEON    Kernel = "neon"
 	kernelGeneric Kernel = "generic"
 )
 
@@ -181,7 +182,7 @@ func (l *Loss) Kernel() Kernel {
 // NaN logit that is not ignored makes the sum NaN. Sum does not allocate with
 // one worker.
 func (l *Loss) Sum(logits []float32, labels []uint8) (Stats, error) {
-	return l.run(job{mode: modeSum, logits: logits, labels: labels, cells: contiguous(len(labels))})
+	return l.run(&job{mode: modeSum, logits: logits, labels: labels, cells: contiguous(len(labels))})
 }
 
 // SumGrad returns what Sum returns and sets grad[i] to scale times the
@@ -190,21 +191,21 @@ func (l *Loss) Sum(logits []float32, labels []uint8) (Stats, error) {
 // 0 (all gradients +0) or has a magnitude in [2^-60, 2^60]. On an error nothing
 // has been written. SumGrad does not allocate with one worker.
 func (l *Loss) SumGrad(grad, logits []float32, labels []uint8, scale float32) (Stats, error) {
-	return l.run(job{mode: modeGrad, out: grad, logits: logits, labels: labels, scale: scale, cells: contiguous(len(labels))})
+	return l.run(&job{mode: modeGrad, out: grad, logits: logits, labels: labels, scale: scale, cells: contiguous(len(labels))})
 }
 
 // MeanGrad is SumGrad for scale times the mean loss over the cells that are not
 // ignored: the reduction "mean" of PyTorch. It equals SumGrad with scale
 // float32(scale/max(1, Count)), and the Stats are those of Sum.
 func (l *Loss) MeanGrad(grad, logits []float32, labels []uint8, scale float32) (Stats, error) {
-	return l.run(job{mode: modeGrad, norm: perCell, out: grad, logits: logits, labels: labels, scale: scale, cells: contiguous(len(labels))})
+	return l.run(&job{mode: modeGrad, norm: perCell, out: grad, logits: logits, labels: labels, scale: scale, cells: contiguous(len(labels))})
 }
 
 // PerPositiveGrad is SumGrad for scale times the sum over max(1, Positives), the
 // normaliser of RetinaNet. It equals SumGrad with scale
 // float32(scale/max(1, Positives)), and the Stats are those of Sum.
 func (l *Loss) PerPositiveGrad(grad, logits []float32, labels []uint8, scale float32) (Stats, error) {
-	return l.run(job{mode: modeGrad, norm: perPositive, out: grad, logits: logits, labels: labels, scale: scale, cells: contiguous(len(labels))})
+	return l.run(&job{mode: modeGrad, norm: perPositive, out: grad, logits: logits, labels: labels, scale: scale, cells: contiguous(len(labels))})
 }
 
 // Each sets loss[i] to the loss of cell i, +0 where the label is Ignore: the
@@ -212,7 +213,7 @@ func (l *Loss) PerPositiveGrad(grad, logits []float32, labels []uint8, scale flo
 // overlap it. On an error nothing has been written. Each does not allocate with
 // one worker.
 func (l *Loss) Each(loss, logits []float32, labels []uint8) error {
-	_, err := l.run(job{mode: modeEach, out: loss, logits: logits, labels: labels, cells: contiguous(len(labels))})
+	_, err := l.run(&job{mode: modeEach, out: loss, logits: logits, labels: labels, cells: contiguous(len(labels))})
 	return err
 }
 

@@ -32,6 +32,17 @@ func archCells(k Kernel, f *frame, m mode, out, logits *float32, labels *uint8, 
 	return cellsAVX2(f, variant, out, logits, labels, n)
 }
 
+// archStepCells is how many cells archStep does.
+const archStepCells = 32
+
+// archStep does one step of the AVX2 kernel: columns 0 to 7 of the group at logits and
+// labels, to out what m says, and T of them to f.column. It reports false, and has done nothing, if a
+// logit is special.
+func archStep(f *frame, m mode, out, logits *float32, labels *uint8) bool {
+	_, column := cellsAVX2(f, int(f.p.form)*int(numModes)+int(m), out, logits, labels, archStepCells)
+	return column == 8
+}
+
 // archCount counts the labels of each kind among n, a multiple of groupCells and
 // at most labelCells.
 func archCount(k Kernel, labels *uint8, n int) (positives, ignored, negatives int) {

@@ -254,7 +254,7 @@ func genericCell(f *frame, x float32, label uint8, grad bool) (loss, slope float
 // its scale.
 func genericGroup(f *frame, m mode, out, logits []float32, labels []uint8, from int) {
 	for i := range from {
-		f.column[i] = scaleb(f.column[i], -f.p.exponent)
+		f.column[i] = float32(float64(f.column[i]) * f.p.unscaleSum)
 	}
 	for i := from; i < 16; i++ {
 		var l [4]float32
@@ -272,7 +272,7 @@ func genericGroup(f *frame, m mode, out, logits []float32, labels []uint8, from 
 		f.column[i] = (l[0] + l[2]) + (l[1] + l[3])
 	}
 	for i := range f.lanes {
-		f.lanes[i] += math.Ldexp(float64(f.column[i]+f.column[i+8]), f.p.exponent)
+		f.lanes[i] += float64(f.column[i]+f.column[i+8]) * float64(f.p.power)
 	}
 }
 

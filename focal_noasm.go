@@ -1,4 +1,4 @@
-//go:build purego || !amd64
+//go:build purego || !(amd64 || arm64)
 
 package focal
 
@@ -10,6 +10,10 @@ func archKernels() []Kernel { return nil }
 func archCells(k Kernel, f *frame, m mode, out, logits *float32, labels *uint8, n int) (done, column int) {
 	return 0, 0
 }
+
+const archStepCells = 0
+
+func archStep(f *frame, m mode, out, logits *float32, labels *uint8) bool { return false }
 
 func archCount(k Kernel, labels *uint8, n int) (positives, ignored, negatives int) {
 	return 0, 0, 0

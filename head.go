@@ -202,7 +202,7 @@ func (h *Head) Kernel() Kernel {
 }
 
 // run runs j on the head's channel.
-func (h *Head) run(j job) (Stats, error) {
+func (h *Head) run(j *job) (Stats, error) {
 	if h == nil || h.loss == nil {
 		return Stats{}, fmt.Errorf("focal: nil or zero Head: use Loss.Head")
 	}
@@ -213,29 +213,29 @@ func (h *Head) run(j job) (Stats, error) {
 // Sum is Loss.Sum of the channel. logits is the whole tensor, labels has
 // Channel.Cells entries.
 func (h *Head) Sum(logits []float32, labels []uint8) (Stats, error) {
-	return h.run(job{mode: modeSum, logits: logits, labels: labels})
+	return h.run(&job{mode: modeSum, logits: logits, labels: labels})
 }
 
 // SumGrad is Loss.SumGrad of the channel. grad has the tensor's length; what is
 // not the channel stays as it was.
 func (h *Head) SumGrad(grad, logits []float32, labels []uint8, scale float32) (Stats, error) {
-	return h.run(job{mode: modeGrad, out: grad, logits: logits, labels: labels, scale: scale})
+	return h.run(&job{mode: modeGrad, out: grad, logits: logits, labels: labels, scale: scale})
 }
 
 // MeanGrad is Loss.MeanGrad of the channel. grad has the tensor's length; what
 // is not the channel stays as it was.
 func (h *Head) MeanGrad(grad, logits []float32, labels []uint8, scale float32) (Stats, error) {
-	return h.run(job{mode: modeGrad, norm: perCell, out: grad, logits: logits, labels: labels, scale: scale})
+	return h.run(&job{mode: modeGrad, norm: perCell, out: grad, logits: logits, labels: labels, scale: scale})
 }
 
 // PerPositiveGrad is Loss.PerPositiveGrad of the channel. grad has the tensor's
 // length; what is not the channel stays as it was.
 func (h *Head) PerPositiveGrad(grad, logits []float32, labels []uint8, scale float32) (Stats, error) {
-	return h.run(job{mode: modeGrad, norm: perPositive, out: grad, logits: logits, labels: labels, scale: scale})
+	return h.run(&job{mode: modeGrad, norm: perPositive, out: grad, logits: logits, labels: labels, scale: scale})
 }
 
 // Each is Loss.Each of the channel: loss has one entry per cell.
 func (h *Head) Each(loss, logits []float32, labels []uint8) error {
-	_, err := h.run(job{mode: modeEach, out: loss, logits: logits, labels: labels})
+	_, err := h.run(&job{mode: modeEach, out: loss, logits: logits, labels: labels})
 	return err
 }
