@@ -1,0 +1,702 @@
+//go:build !purego
+
+#include "textflag.h"
+#include "funcdata.h"
+#include "go_asm.h"
+#include "neon_arm64.h"
+
+// The NEON kernel. What it computes, and why in this order, stands in
+// contract.go; the macros have the names of the steps in focal_generic.go.
+//
+// Cells come in groups of 64, 4 rows of 16. A step takes 4 columns: one vector
+// from each row, so that four independent computations fill the pipes. What a step
+// comes to stays in registers. VFMLA adds to its result, so a Horner step begins
+// with a copy of the coefficient for each row; it is loaded, as loads leave the
+// pipes for arithmetic alone.
+//
+// Where floats are known to be positive, or negative, they are compared and limited
+// as integers. As integers, negative floats are in reverse order.
+//
+// Registers are numbers: see neon_arm64.h. Those that live through a variant:
+#define FRAME 0
+#define LOGITS 1 // of the step
+#define LABELS 2
+#define OUT 3
+#define STEPS 4 // left to do, four per group
+#define COLUMN 5 // where T of the step goes
+#define COEF 6
+#define PARAMS 7
+#define TABLES 8
+#define SLOTS 9 // memory for 8 vectors
+#define HUGE 10 // kHuge
+#define LANES 11 // frame_lanes
+#define LAST 12 // COLUMN after the last step of a group
+#define TMP 13
+
+// Vectors, four each, one per row. What they hold besides, the steps say.
+#define W 0 // -z
+#define A 4 // weight, then a * q^gamma
+#define X 8
+#define Y 12
+#define P 16
+#define Q 20
+#define E 24 // e, as an argument
+#define T 28 // constants, if nothing else
+#define T0 28
+#define T1 29
+#define T2 30
+#define T3 31
+
+// One operation on four rows.
+#define ROWS(op, m, n, d) \
+	op(m+0, n+0, d+0) \
+	op(m+1, n+1, d+1) \
+	op(m+2, n+2, d+2) \
+	op(m+3, n+3, d+3)
+
+// The same with one first operand for all rows,
+#define ROWSM(op, m, n, d) \
+	op(m, n+0, d+0) \
+	op(m, n+1, d+1) \
+	op(m, n+2, d+2) \
+	op(m, n+3, d+3)
+
+// with one second operand,
+#define ROWSN(op, m, n, d) \
+	op(m+0, n, d+0) \
+	op(m+1, n, d+1) \
+	op(m+2, n, d+2) \
+	op(m+3, n, d+3)
+
+// and with only two operands.
+#define ROWS2(op, n, d) \
+	op(n+0, d+0) \
+	op(n+1, d+1) \
+	op(n+2, d+2) \
+	op(n+3, d+3)
+
+#define MOVE(n, d) ROWS(VORR, n, n, d)
+
+// LOAD and STORE: from and to memory, row by row stride bytes further on.
+#define LOAD(op, off, stride, n, d) \
+	op(off+0*(stride), n, d+0) \
+	op(off+1*(stride), n, d+1) \
+	op(off+2*(stride), n, d+2) \
+	op(off+3*(stride), n, d+3)
+
+#define STORE(d, off, stride, n) \
+	STRQ(d+0, off+0*(stride), n) \
+	STRQ(d+1, off+1*(stride), n) \
+	STRQ(d+2, off+2*(stride), n) \
+	STRQ(d+3, off+3*(stride), n)
+
+// CONST: one coefficient; COPY: one for each row.
+#define CONST(k, d) LDRQ(16*k, COEF, d)
+#define COPY(k, d) LOAD(LDRQ, 16*k, 0, COEF, d)
+
+// ---- Labels ----
+
+// The bytes of a vector as a table: VTBL gives 0 for an index above 15.
+#define SPREAD 0 // byte i to the bytes of lane i
+#define FOUR 16
+#define BYTES 32 // 0, 1, 2, 3 in each lane
+#define NEGATIVE 48 // -0 in the lane of Positive
+#define LEAST 64 // 2^-27
+DATA tables<>+0(SB)/8, $0x0101010100000000
+DATA tables<>+8(SB)/8, $0x0303030302020202
+DATA tables<>+16(SB)/8, $0x0404040404040404
+DATA tables<>+24(SB)/8, $0x0404040404040404
+DATA tables<>+32(SB)/8, $0x0302010003020100
+DATA tables<>+40(SB)/8, $0x0302010003020100
+DATA tables<>+48(SB)/8, $0x8000000000000000
+DATA tables<>+56(SB)/8, $0
+DATA tables<>+64(SB)/8, $0x3200000032000000
+DATA tables<>+72(SB)/8, $0x3200000032000000
+GLOBL tables<>(SB), RODATA|NOPTR, $80
+
+// INDEX: labels = the label in each byte of a lane; index = where VTBL finds the four
+// bytes of its lane in a table of floats: nowhere for Ignore. Clobbers T0, T1.
+#define INDEX(labels, index) \
+	LOAD(LDRS, 0, 16, LABELS, labels) \
+	LDRQ(SPREAD, TABLES, T0) \
+	LDRQ(FOUR, TABLES, T1) \
+	LOAD(LDRQ, BYTES, 0, TABLES, index) \
+	ROWSM(VTBL, T0, labels, labels) \
+	ROWSM(VMLA_B16, T1, labels, index)
+
+// ---- Entering a step: logits and labels to w, the weight and e ----
+
+// NOSIGN and SIGN are what DECODE does with the sign of the gradient: the weights,
+// whose table is in T2, get it.
+#define NOSIGN
+#define SIGN \
+	LDRQ(NEGATIVE, TABLES, T3) \
+	VEOR(T3, T2, T2)
+
+// DECODE: w = -z and the weight, 0 for ignored cells. Clobbers X, T.
+#define DECODE(SIGN) \
+	INDEX(X, A) \
+	LOAD(LDRQ, 0, 64, LOGITS, W) \
+	LDRQ(params_weight, PARAMS, T2) \
+	SIGN \
+	ROWSM(VSHL, 31, X, X) \
+	ROWSN(VTBL, A, T2, A) \
+	ROWS(VEOR, X, W, W)
+
+// FINDSPECIAL: goes to special if a -|w| in x is beyond what the kernel does. Clobbers
+// T2, T3, TMP.
+#define FINDSPECIAL(x) \
+	VSMAX(x+0, x+1, T2) \
+	VSMAX(x+2, x+3, T3) \
+	VSMAX(T2, T3, T2) \
+	VSMAXV(T2, T2) \
+	FMOVS F(T2), R(TMP) \
+	CMPW R(HUGE), R(TMP) \
+	BGT special
+
+// CLAMP and CLAMPCLIP: X = w to -|w|, clamped. Clobber T.
+#define CLAMP \
+	CONST(const_kSign, T0) \
+	LDRQ(params_end, PARAMS, T1) \
+	ROWSM(VORR, T0, W, X) \
+	FINDSPECIAL(X) \
+	ROWSM(VFMAX, T1, X, X)
+
+#define CLAMPCLIP \
+	CONST(const_kSign, T0) \
+	ROWSM(VORR, T0, W, X) \
+	FINDSPECIAL(X) \
+	LDRQ(params_right, PARAMS, T1) \
+	CONST(const_kWrongEnd, T2) \
+	ROWSM(VFMAX, T1, W, X) \
+	ROWSM(VORR, T0, X, X) \
+	ROWSM(VFMAX, T2, X, X)
+
+// ROUND: P = n, in its low bits, for x, and Q = n. x may be Q. Clobbers T0, T1.
+#define ROUND(MAGIC, x) \
+	COPY(MAGIC, P) \
+	CONST(const_kLog2E, T0) \
+	CONST(MAGIC, T1) \
+	ROWSM(VFMLA, T0, x, P) \
+	ROWSM(VFSUB, T1, P, Q)
+
+// REDUCE: X = x to r for n in Q. ADD comes between the high and the low part of ln 2.
+#define NOADD
+#define REDUCE(ADD) \
+	CONST(const_kLn2HiNeg, T0) \
+	CONST(const_kLn2LoNeg, T1) \
+	ROWSM(VFMLA, T0, Q, X) \
+	ADD \
+	ROWSM(VFMLA, T1, Q, X)
+
+// EXP: X = t = exp(r) - 1 for r. Clobbers Q, p, T0.
+#define EXP(p) \
+	CONST(const_kExpP4, T0) \
+	COPY(const_kExpP3, Q) \
+	ROWSM(VFMLA, T0, X, Q) \
+	COPY(const_kExpP2, p) \
+	ROWS(VFMLA, Q, X, p) \
+	COPY(const_kExpP1, Q) \
+	ROWS(VFMLA, p, X, Q) \
+	COPY(const_kExpP0, p) \
+	ROWS(VFMLA, Q, X, p) \
+	ROWS(VFMUL, X, p, p) \
+	ROWS(VFMLA, X, p, X)
+
+// OUTPLAIN: E = e and Q = 1+t for t in X and n in P. Clobbers P, T0.
+#define OUTPLAIN \
+	CONST(const_kOne, T0) \
+	ROWSM(VFADD, T0, X, Q) \
+	ROWSM(VSHL, 23, P, P) \
+	ROWS(VFMUL, P, Q, E)
+
+// OUTWIDE: X = e times 2^64 and E = e, raised to 2^-27, for t in X and n in P. The oracle
+// raises n; but so small an e shows nowhere, and this is shorter. Clobbers P, Q, T.
+#define OUTWIDE \
+	CONST(const_kOne, T0) \
+	CONST(const_kWideBits, T1) \
+	LDRQ(LEAST, TABLES, T2) \
+	ROWSM(VFADD, T0, X, Q) \
+	ROWSM(VSHL, 23, P, P) \
+	ROWS(VFMUL, P, Q, X) \
+	ROWSM(VSUB, T1, X, E) \
+	ROWSM(VSMAX, T2, E, E)
+
+// ---- Leaving a step ----
+
+// SQUARE: T = (1+e)^2. Clobbers P.
+#define SQUARE \
+	CONST(const_kTwo, T0) \
+	ROWSM(VFADD, T0, E, P) \
+	COPY(const_kOne, T) \
+	ROWS(VFMLA, P, E, T)
+
+// ONEPLUS: P = 1+e. Clobbers T0.
+#define ONEPLUS \
+	CONST(const_kOne, T0) \
+	ROWSM(VFADD, T0, E, P)
+
+// ONSIDE: Q = right where w is negative, else k. Clobbers T0.
+#define ONSIDE(right, k) \
+	CONST(k, T0) \
+	ROWS2(VCMLT0, W, Q) \
+	ROWSM(VBSL, T0, right, Q)
+
+// MODULATE...: A = a * q^gamma and X = e^2; or, wide, for e times 2^64 in X, T = e^2 times
+// 2^64. They come before log1p, so that it hides the division. Clobber Y, P, Q, T.
+
+#define SQUAREE ROWS(VFMUL, E, E, X)
+
+// EXP2: X = e^2, P = exp(-2*|w|), for t in X and 1+t in Q. Clobbers Q, T0.
+#define EXP2 \
+	CONST(const_kOne, T0) \
+	ROWSN(VFSUB, Q, T0, Q) \
+	ROWS(VFADD, X, Q, Q) \
+	ROWS(VFADD, Q, Q, Q) \
+	SQUAREE \
+	MOVE(X, P) \
+	ROWS(VFMLA, Q, X, P)
+
+#define MODULATE15 \
+	ONSIDE(E, const_kOne) \
+	ONEPLUS \
+	ROWS(VFDIV, P, Q, Q) \
+	SQUAREE \
+	ROWS2(VFSQRT, Q, P) \
+	ROWS(VFMUL, P, Q, Q) \
+	ROWS(VFMUL, Q, A, A)
+
+#define MODULATE2 \
+	SQUARE \
+	ROWS(VFDIV, T, A, A) \
+	EXP2 \
+	ONSIDE(P, const_kOne) \
+	ROWS(VFMUL, Q, A, A)
+
+#define MODULATE3 \
+	SQUARE \
+	CONST(const_kOne, P) \
+	ROWSM(VFADD, P, E, Y) \
+	ROWS(VFMUL, Y, T, T) \
+	ROWS(VFDIV, T, A, A) \
+	EXP2 \
+	ROWS(VFMUL, E, P, P) \
+	ONSIDE(P, const_kOne) \
+	ROWS(VFMUL, Q, A, A)
+
+#define MODULATE4 \
+	SQUARE \
+	ROWS(VFMUL, T, T, T) \
+	ROWS(VFDIV, T, A, A) \
+	EXP2 \
+	ONSIDE(P, const_kOne) \
+	ROWS(VFMUL, Q, A, A) \
+	ROWS(VFMUL, Q, A, A)
+
+#define SQUAREEWIDE ROWS(VFMUL, X, E, T)
+
+#define MODULATE0 SQUAREEWIDE
+
+#define MODULATE05 \
+	ONEPLUS \
+	ONSIDE(X, const_kWide) \
+	ROWS(VFDIV, P, Q, Q) \
+	SQUAREEWIDE \
+	ROWS2(VFSQRT, Q, Q) \
+	ROWS(VFMUL, Q, A, A)
+
+#define MODULATE1 \
+	ONEPLUS \
+	ROWS(VFDIV, P, A, A) \
+	ONSIDE(X, const_kWide) \
+	SQUAREEWIDE \
+	ROWS(VFMUL, Q, A, A)
+
+#define MODULATE2CLIP \
+	SQUARE \
+	ROWS(VFDIV, T, A, A) \
+	CONST(const_kHalfUnwide, T0) \
+	ROWSM(VFMUL, T0, X, P) \
+	ROWS(VFMUL, P, P, P) \
+	ONSIDE(P, const_kWide) \
+	SQUAREEWIDE \
+	ROWS(VFMUL, Q, A, A)
+
+// The modulator of general gamma needs log1p(e) and comes later.
+#define MODULATELATER SQUAREEWIDE
+
+// LOG: Q = the polynomial of log1p for e. Clobbers P.
+#define LOGSTEP(k, p, q) \
+	COPY(k, q) \
+	ROWS(VFMLA, p, E, q)
+
+#define LOG \
+	CONST(const_kLogQ8, Q) \
+	COPY(const_kLogQ7, P) \
+	ROWSM(VFMLA, Q, E, P) \
+	LOGSTEP(const_kLogQ6, P, Q) \
+	LOGSTEP(const_kLogQ5, Q, P) \
+	LOGSTEP(const_kLogQ4, P, Q) \
+	LOGSTEP(const_kLogQ3, Q, P) \
+	LOGSTEP(const_kLogQ2, P, Q) \
+	LOGSTEP(const_kLogQ1, Q, P) \
+	LOGSTEP(const_kLogQ0, P, Q)
+
+// SOFTPLUSPLAIN: Y = L. Clobbers P, Q, T0.
+#define SOFTPLUSPLAIN \
+	LOG \
+	CONST(const_kZero, T0) \
+	MOVE(E, Y) \
+	ROWS(VFMLA, Q, X, Y) \
+	ROWSM(VSMAX, T0, W, P) \
+	ROWS(VFADD, P, Y, Y)
+
+// LOG1PWIDE: Y = log1p(e) times 2^64. Clobbers P, Q.
+#define LOG1PWIDE \
+	LOG \
+	MOVE(X, Y) \
+	ROWS(VFMLA, Q, T, Y)
+
+// ADDW: Y = log1p(e) to L. Clobbers P, T0, T1.
+#define ADDW \
+	CONST(const_kZero, T0) \
+	CONST(const_kWide, T1) \
+	ROWSM(VSMAX, T0, W, P) \
+	ROWSM(VFMUL, T1, P, P) \
+	ROWS(VFADD, P, Y, Y)
+
+#define SOFTPLUSWIDE \
+	LOG1PWIDE \
+	ADDW
+
+// CLIP: clamps L to the bounds of the label; Q = mask of where it was not. Clobbers P, T.
+#define CLIP \
+	INDEX(P, Q) \
+	LDRQ(params_clipLow, PARAMS, T2) \
+	LDRQ(params_clipHigh, PARAMS, T3) \
+	ROWSN(VTBL, Q, T2, P) \
+	ROWSN(VTBL, Q, T3, Q) \
+	ROWS(VSMAX, Y, P, P) \
+	ROWS(VSMIN, Q, P, P) \
+	ROWS(VCMEQ, P, Y, Q) \
+	MOVE(P, Y)
+
+#define SOFTPLUSCLIP \
+	SOFTPLUSWIDE \
+	CLIP
+
+// POWER: A = a * q^gamma for log1p(e) in Y. hi + lo = gamma * log q, exact but for the
+// rounding of lo; hi is in X, lo in E. Leaves W, X, Y, E alone, clobbers the rest.
+#define ADDLOW ROWS(VFADD, E, X, X)
+
+#define POWER \
+	STORE(X, 0, 16, SLOTS) \
+	STORE(E, 64, 16, SLOTS) \
+	LDRQ(params_right, PARAMS, T0) \
+	CONST(const_kZero, T1) \
+	LDRQ(params_gamma, PARAMS, T2) \
+	CONST(const_kWideFloor, T3) \
+	ROWSM(VFMAX, T0, W, P) \
+	ROWSM(VFMIN, T1, P, P) \
+	CONST(const_kUnwide, T0) \
+	ROWSM(VFMUL, T2, P, X) \
+	ROWS2(VFNEG, X, E) \
+	ROWSM(VFMLA, T2, P, E) \
+	ROWSM(VSMAX, T3, Y, P) \
+	ROWSM(VFMUL, T0, P, P) \
+	ROWSM(VFMLS, T2, P, E) \
+	ROWS(VFADD, E, X, Q) \
+	ROUND(const_kMagicWide, Q) \
+	REDUCE(ADDLOW) \
+	EXP(E) \
+	CONST(const_kOne, T0) \
+	ROWSM(VSHL, 23, P, P) \
+	ROWSM(VFADD, T0, X, Q) \
+	ROWS(VFMUL, P, Q, Q) \
+	ROWS(VFMUL, Q, A, A) \
+	LOAD(LDRQ, 0, 16, SLOTS, X) \
+	LOAD(LDRQ, 64, 16, SLOTS, E)
+
+#define SOFTPLUSANY \
+	LOG1PWIDE \
+	POWER \
+	ADDW
+
+#define SOFTPLUSCLIPANY \
+	SOFTPLUSANY \
+	CLIP
+
+// VALUE: P = A * L, or 0 where that is tiny. ABS takes off the sign that A has for
+// gradients. Clobbers T.
+#define NOABS
+#define ABS ROWS2(VFABS, P, P)
+#define NOTTINY(v, t) \
+	VCMGT(T0, v, t) \
+	VAND(t, v, v)
+
+#define VALUE(ABS) \
+	LDRQ(params_tiny, PARAMS, T0) \
+	ROWS(VFMUL, A, Y, P) \
+	ABS \
+	NOTTINY(P+0, T1) \
+	NOTTINY(P+1, T2) \
+	NOTTINY(P+2, T3) \
+	NOTTINY(P+3, T1)
+
+// TOTAL: T of the step, to the column. Clobbers T.
+#define TOTAL \
+	VFADD(P+0, P+2, T0) \
+	VFADD(P+1, P+3, T1) \
+	VFADD(T0, T1, T0) \
+	STRQ(T0, 0, COLUMN)
+
+// ACCUMULATE: U of the group, whose last T lies before COLUMN, to the lanes. Clobbers T,
+// X, Y.
+#define ACCUMULATE \
+	SUB $64, R(COLUMN) \
+	LOAD(LDRQ, 0, 16, COLUMN, T) \
+	LOAD(LDRQ, 0, 16, LANES, Y) \
+	VFADD(T0, T2, T0) \
+	VFADD(T1, T3, T1) \
+	VFCVTL(T0, X+0) \
+	VFCVTL2(T0, X+1) \
+	VFCVTL(T1, X+2) \
+	VFCVTL2(T1, X+3) \
+	ROWS(VFADD_D2, X, Y, Y) \
+	STORE(Y, 0, 16, LANES)
+
+// ---- What a mode does with L in Y and the loss in P ----
+
+#define NOTHING
+
+#define EACHPLAIN \
+	LDRQ(params_unscale, PARAMS, T0) \
+	ROWSM(VFMUL, T0, P, P) \
+	STORE(P, 0, 64, OUT)
+
+#define EACHWIDE \
+	CONST(const_kUnwide, T0) \
+	LDRQ(params_unscale, PARAMS, T1) \
+	ROWSM(VFMUL, T0, P, P) \
+	ROWSM(VFMUL, T1, P, P) \
+	STORE(P, 0, 64, OUT)
+
+// SLOPE: t in W and s in P of the slope's t + s*L; ONE is 1 in the scale of e. Clobbers
+// T1-3.
+#define SLOPE(ONE, e) \
+	LDRQ(params_slopeWrong, PARAMS, T1) \
+	LDRQ(params_slopeRight, PARAMS, T2) \
+	CONST(ONE, T3) \
+	ROWSM(VFMUL, T1, e, P) \
+	ROWS2(VCMLT0, W, W) \
+	ROWSN(VBIT, W, T2, P) \
+	ROWSM(VBSL, T3, e, W)
+
+// FINISH: scales and stores the gradient A * W / (1+e). Fused with +0, the last product
+// is +0 where the gradient is, whatever its sign. Clobbers W, X, P, T.
+#define FINISH(UNWIDE) \
+	ONEPLUS \
+	ROWS(VFDIV, P, W, W) \
+	FMOVQ frame_tinyGrad(R(FRAME)), F(T0) \
+	FMOVQ frame_scale(R(FRAME)), F(T1) \
+	ROWS(VFMUL, A, W, W) \
+	ROWSM(VFACGT, T0, W, X) \
+	UNWIDE \
+	COPY(const_kZero, P) \
+	ROWS(VAND, X, W, W) \
+	ROWSM(VFMLA, T1, W, P) \
+	STORE(P, 0, 64, OUT)
+
+#define PLAINSCALE
+#define WIDESCALE \
+	CONST(const_kWideBits, T2) \
+	ROWSM(VSUB, T2, W, W)
+
+#define GRADPLAIN \
+	CONST(const_kSlopeMax, T0) \
+	SLOPE(const_kOne, E) \
+	ROWSM(VSMIN, T0, Y, Y) \
+	ROWS(VFMLA, P, Y, W) \
+	FINISH(PLAINSCALE)
+
+#define NOMASK
+#define INMASK ROWS(VAND, Q, W, W)
+
+#define GRAD(MASK) \
+	CONST(const_kSlopeL, T0) \
+	SLOPE(const_kWide, X) \
+	MASK \
+	ROWSM(VFMUL, T0, Y, Y) \
+	ROWS(VFMLA, P, Y, W) \
+	FINISH(WIDESCALE)
+
+#define GRADWIDE GRAD(NOMASK)
+#define GRADCLIP GRAD(INMASK)
+
+// A variant: returns the steps left in STEPS, 0 unless it met a special logit. The last
+// group may be cut short.
+#define VARIANT(name, SIGN, CLAMP, MAGIC, OUT_, MODULATE, SOFTPLUS, ABS, MODE) \
+TEXT name<>(SB), NOSPLIT|NOFRAME, $0-0 \
+	PCALIGN $32 \
+loop: \
+	DECODE(SIGN) \
+	CLAMP \
+	ROUND(MAGIC, X) \
+	REDUCE(NOADD) \
+	EXP(Y) \
+	OUT_ \
+	MODULATE \
+	SOFTPLUS \
+	VALUE(ABS) \
+	TOTAL \
+	MODE \
+	ADD $16, R(LOGITS) \
+	ADD $4, R(LABELS) \
+	ADD $16, R(OUT) \
+	ADD $16, R(COLUMN) \
+	SUB $1, R(STEPS) \
+	CMP R(LAST), R(COLUMN) \
+	BNE reduced \
+	ACCUMULATE \
+	ADD $192, R(LOGITS) \
+	ADD $48, R(LABELS) \
+	ADD $192, R(OUT) \
+reduced: \
+	CBNZ R(STEPS), loop \
+special: \
+	RET
+
+#define PLAIN(sum, each, grad, MODULATE) \
+	VARIANT(sum, NOSIGN, CLAMP, const_kMagic, OUTPLAIN, MODULATE, SOFTPLUSPLAIN, NOABS, NOTHING) \
+	VARIANT(each, NOSIGN, CLAMP, const_kMagic, OUTPLAIN, MODULATE, SOFTPLUSPLAIN, NOABS, EACHPLAIN) \
+	VARIANT(grad, SIGN, CLAMP, const_kMagic, OUTPLAIN, MODULATE, SOFTPLUSPLAIN, ABS, GRADPLAIN)
+
+#define WIDE(sum, each, grad, CLAMP, MODULATE, SOFTPLUS, GRAD) \
+	VARIANT(sum, NOSIGN, CLAMP, const_kMagicWide, OUTWIDE, MODULATE, SOFTPLUS, NOABS, NOTHING) \
+	VARIANT(each, NOSIGN, CLAMP, const_kMagicWide, OUTWIDE, MODULATE, SOFTPLUS, NOABS, EACHWIDE) \
+	VARIANT(grad, SIGN, CLAMP, const_kMagicWide, OUTWIDE, MODULATE, SOFTPLUS, ABS, GRAD)
+
+PLAIN(plain15Sum, plain15Each, plain15Grad, MODULATE15)
+PLAIN(plain2Sum, plain2Each, plain2Grad, MODULATE2)
+PLAIN(plain3Sum, plain3Each, plain3Grad, MODULATE3)
+PLAIN(plain4Sum, plain4Each, plain4Grad, MODULATE4)
+WIDE(wide0Sum, wide0Each, wide0Grad, CLAMP, MODULATE0, SOFTPLUSWIDE, GRADWIDE)
+WIDE(wide05Sum, wide05Each, wide05Grad, CLAMP, MODULATE05, SOFTPLUSWIDE, GRADWIDE)
+WIDE(wide1Sum, wide1Each, wide1Grad, CLAMP, MODULATE1, SOFTPLUSWIDE, GRADWIDE)
+WIDE(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, MODULATELATER, SOFTPLUSANY, GRADWIDE)
+WIDE(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, MODULATE0, SOFTPLUSCLIP, GRADCLIP)
+WIDE(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, MODULATE1, SOFTPLUSCLIP, GRADCLIP)
+WIDE(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, MODULATE2CLIP, SOFTPLUSCLIP, GRADCLIP)
+WIDE(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, MODULATELATER, SOFTPLUSCLIPANY, GRADCLIP)
+
+// The variants by form and mode.
+#define ROW(form, sum, each, grad) \
+DATA variants<>+(24*form+0)(SB)/8, $sum<>(SB) \
+DATA variants<>+(24*form+8)(SB)/8, $each<>(SB) \
+DATA variants<>+(24*form+16)(SB)/8, $grad<>(SB)
+
+ROW(const_plain15, plain15Sum, plain15Each, plain15Grad)
+ROW(const_plain2, plain2Sum, plain2Each, plain2Grad)
+ROW(const_plain3, plain3Sum, plain3Each, plain3Grad)
+ROW(const_plain4, plain4Sum, plain4Each, plain4Grad)
+ROW(const_wide0, wide0Sum, wide0Each, wide0Grad)
+ROW(const_wide05, wide05Sum, wide05Each, wide05Grad)
+ROW(const_wide1, wide1Sum, wide1Each, wide1Grad)
+ROW(const_wideAny, wideAnySum, wideAnyEach, wideAnyGrad)
+ROW(const_clip0, clip0Sum, clip0Each, clip0Grad)
+ROW(const_clip1, clip1Sum, clip1Each, clip1Grad)
+ROW(const_clip2, clip2Sum, clip2Each, clip2Grad)
+ROW(const_clipAny, clipAnySum, clipAnyEach, clipAnyGrad)
+GLOBL variants<>(SB), NOPTR, $(24*const_numForms)
+
+// func cellsNEON(f *frame, variant int, out, logits *float32, labels *uint8, n int) (done, column int)
+TEXT ·cellsNEON(SB), 0, $128-64
+	NO_LOCAL_POINTERS
+	MOVD f+0(FP), R(FRAME)
+	MOVD out+16(FP), R(OUT)
+	MOVD logits+24(FP), R(LOGITS)
+	MOVD labels+32(FP), R(LABELS)
+	MOVD n+40(FP), R(STEPS)
+	MOVD frame_p(R(FRAME)), R(PARAMS)
+	ADD $frame_lanes, R(FRAME), R(LANES)
+	ADD $frame_column, R(FRAME), R(COLUMN)
+	ADD $64, R(COLUMN), R(LAST)
+	MOVD $·coefNEON(SB), R(COEF)
+	MOVD $tables<>(SB), R(TABLES)
+	MOVD $slots-128(SP), R(SLOTS)
+	MOVW (16*const_kHuge)(R(COEF)), R(HUGE)
+	LSR $4, R(STEPS)
+	MOVD variant+8(FP), R14
+	MOVD $variants<>(SB), R15
+	MOVD (R15)(R14<<3), R14
+	CALL (R14)
+
+	// STEPS are left. Of those done, each four are a group.
+	MOVD n+40(FP), R(TMP)
+	LSR $4, R(TMP)
+	SUB R(STEPS), R(TMP)
+	AND $3, R(TMP), R(STEPS)
+	LSL $2, R(STEPS)
+	MOVD R(STEPS), column+56(FP)
+	LSR $2, R(TMP)
+	LSL $6, R(TMP)
+	MOVD R(TMP), done+48(FP)
+	RET
+
+// func countNEON(labels *uint8, n int) (positives, ignored, negatives int)
+//
+// Counts in bytes, which hold 255; the sums of the bytes after every 63 groups.
+TEXT ·countNEON(SB), NOSPLIT|NOFRAME, $0-40
+	MOVD labels+0(FP), R0
+	MOVD n+8(FP), R1
+	LSR $6, R1
+	VMOVI $1, V29.B16 // Positive
+	VMOVI $255, V30.B16 // Ignore
+	VEOR(31, 31, 31) // Negative
+	MOVD ZR, R3
+	MOVD ZR, R4
+	MOVD ZR, R5
+
+bytes:
+	VEOR(16, 16, 16)
+	VEOR(17, 17, 17)
+	VEOR(18, 18, 18)
+	MOVD $63, R2
+	CMP R2, R1
+	CSEL LT, R1, R2, R2
+	SUB R2, R1
+
+#define COUNT(label, n) \
+	VCMEQ_B16(0, label, 4) \
+	VCMEQ_B16(1, label, 5) \
+	VCMEQ_B16(2, label, 6) \
+	VCMEQ_B16(3, label, 7) \
+	VADD_B16(4, 5, 4) \
+	VADD_B16(6, 7, 6) \
+	VADD_B16(4, 6, 4) \
+	VSUB_B16(4, n, n)
+
+count:
+	VLD1 (R0), [V0.B16, V1.B16, V2.B16, V3.B16]
+	ADD $64, R0
+	COUNT(29, 16)
+	COUNT(30, 17)
+	COUNT(31, 18)
+	SUB $1, R2
+	CBNZ R2, count
+
+	VUADDLV V16.B16, V16
+	VUADDLV V17.B16, V17
+	VUADDLV V18.B16, V18
+	FMOVD F16, R6
+	FMOVD F17, R7
+	FMOVD F18, R8
+	ADD R6, R3
+	ADD R7, R4
+	ADD R8, R5
+	CBNZ R1, bytes
+
+	MOVD R3, positives+16(FP)
+	MOVD R4, ignored+24(FP)
+	MOVD R5, negatives+32(FP)
+	RET
