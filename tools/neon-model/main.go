@@ -49,7 +49,7 @@ var loops = []struct {
 var cores = []struct{ cpu, name string }{
 	{"neoverse-n1", "Neoverse N1"},
 	{"neoverse-v2", "Neoverse V2"},
-	{"apple-m1", "Apple M1"},
+	{"apple-m1", "Apple M1, as Cyclone"},
 }
 
 // A model is what "bench report" reads.
@@ -122,7 +122,7 @@ func run() error {
 	m := model{
 		Title: "NEON kernel, static model",
 		How: "llvm-mca " + version + " on the loops of the built kernel: no caches, no mispredicted branches, and of a core " +
-			"what LLVM knows. For Apple M1 that is the model of a core of 2013, in which divisions cost nothing.",
+			"what LLVM knows. For Apple M1 that is Cyclone, a core of 2013 whose divisions are taken to cost nothing.",
 	}
 	for _, core := range cores {
 		for _, l := range loops {
