@@ -93,11 +93,9 @@ func (l *Loss) run(j *job) (Stats, error) {
 
 // index returns where cell i is.
 func (j *job) index(i int) int {
-	c := &j.cells
-	if c.Runs == 1 {
-		return c.Offset + i*c.Stride
-	}
-	return c.Offset + i/c.Len*c.Step + i%c.Len*c.Stride
+	run, x := j.run(i)
+	_, at := j.piece(run, x, 0)
+	return at
 }
 
 // setFrame makes f the frame of a goroutine that works on j.
@@ -289,21 +287,17 @@ var allIgnored = func() (labels [groupCells]uint8) {
 
 // gather copies the logits of n cells from cell i on to buf.
 func (j *job) gather(buf []float32, i, n int) {
-	c := &j.cells
-	for n > 0 {
-		k := n
-		if c.Runs > 1 {
-			k = min(n, c.Len-i%c.Len)
-		}
-		src := j.logits[j.index(i):]
-		if c.Stride == 1 {
+	for run, x := j.run(i); n > 0; run, x = run+1, 0 {
+		k, at := j.piece(run, x, n)
+		src := j.logits[at:]
+		if stride := j.cells.Stride; stride == 1 {
 			copy(buf[:k], src)
 		} else {
 			for x := range buf[:k] {
-				buf[x] = src[x*c.Stride]
+				buf[x] = src[x*stride]
 			}
 		}
-		buf, i, n = buf[k:], i+k, n-k
+		buf, n = buf[k:], n-k
 	}
 }
 
@@ -316,22 +310,32 @@ func (j *job) scatter(buf []float32, i, n int) {
 		copy(j.out[i:i+n], buf)
 		return
 	}
-	c := &j.cells
-	for n > 0 {
-		k := n
-		if c.Runs > 1 {
-			k = min(n, c.Len-i%c.Len)
-		}
-		dst := j.out[j.index(i):]
-		if c.Stride == 1 {
+	for run, x := j.run(i); n > 0; run, x = run+1, 0 {
+		k, at := j.piece(run, x, n)
+		dst := j.out[at:]
+		if stride := j.cells.Stride; stride == 1 {
 			copy(dst, buf[:k])
 		} else {
 			for x, v := range buf[:k] {
-				dst[x*c.Stride] = v
+				dst[x*stride] = v
 			}
 		}
-		buf, i, n = buf[k:], i+k, n-k
+		buf, n = buf[k:], n-k
 	}
+}
+
+// run returns the run of cell i and its place there.
+func (j *job) run(i int) (run, x int) {
+	if j.cells.Runs <= 1 {
+		return 0, i
+	}
+	return i / j.cells.Len, i % j.cells.Len
+}
+
+// piece returns how many of n cells from place x on are in the run, and where the first is.
+func (j *job) piece(run, x, n int) (k, at int) {
+	c := &j.cells
+	return min(n, c.Len-x), c.Offset + run*c.Step + x*c.Stride
 }
 
 // kernelCells runs whole groups of cells that lie one after another. out is as

@@ -4,24 +4,32 @@ import "math"
 
 // fma32 returns x*y + z rounded once.
 //
-// The product of two float32 is exact in float64. Rounding the float64 sum to
-// float32 rounds twice, which is wrong when the sum lies on or next to a
-// midpoint of two float32; so the sum is rounded to odd first (Boldo and
-// Melquiond, "Emulation of a FMA and correctly rounded sums", 2008): if it is inexact and its last bit is
-// even, it moves one unit towards the exact value. With 53 >= 2*24+2 bits the second
-// rounding is then right, for subnormal results too.
+// The product of two float32 is exact in float64, fused or not. A midpoint of two float32, normal
+// or subnormal, has zeros in the last 28 bits; a sum that has not is rounded right a second time.
 func fma32(x, y, z float32) float32 {
+	s := float64(x)*float64(y) + float64(z)
+	if math.Float64bits(s)<<36 != 0 {
+		return float32(s)
+	}
+	return fmaOdd(x, y, z)
+}
+
+// fmaOdd is fma32 for all sums. Rounding the float64 sum to float32 rounds twice, which is wrong
+// when the sum lies on or next to a midpoint of two float32; so the sum is rounded to odd first
+// (Boldo and Melquiond, "Emulation of a FMA and correctly rounded sums", 2008): if
+// it is inexact and its last bit is even, it moves one unit towards the exact value. With
+// 53 >= 2*24+2 bits the second rounding is then right, for subnormal results too.
+//
+// It is rarely called, and kept apart so that fma32 can be inlined.
+//
+//go:noinline
+func fmaOdd(x, y, z float32) float32 {
 	p := float64(x) * float64(y)
 	c := float64(z)
 	s := p + c
-	b := math.Float64bits(s)
-	// A midpoint, of normal or subnormal float32, has zeros in the last 28 bits.
-	if b&(1<<28-1) != 0 {
-		return float32(s)
-	}
 	bb := s - p
 	err := (p - (s - bb)) + (c - bb) // Knuth's exact error of s
-	if err != 0 && b&1 == 0 && s-s == 0 {
+	if b := math.Float64bits(s); err != 0 && b&1 == 0 && s-s == 0 {
 		if (err > 0) == (s > 0) {
 			b++
 		} else {
