@@ -28,8 +28,8 @@ type job struct {
 	logits  []float32
 	labels  []uint8
 	scale   float32
+	strided bool    // cells is a Head's channel; else the whole of logits
 	cells   Channel // where the logits (and gradients) are
-	strided bool    // cells is a Head's channel, not the whole of logits
 }
 
 // A frame is what a kernel reads and writes besides the cells, one per
@@ -46,6 +46,9 @@ type frame struct {
 func (l *Loss) run(j *job) (Stats, error) {
 	if err := l.check(j); err != nil {
 		return Stats{}, err
+	}
+	if !j.strided {
+		j.cells.Runs, j.cells.Len, j.cells.Stride = 1, len(j.labels), 1
 	}
 	workers := l.workers
 	if workers == 0 {

@@ -182,7 +182,7 @@ func (l *Loss) Kernel() Kernel {
 // NaN logit that is not ignored makes the sum NaN. Sum does not allocate with
 // one worker.
 func (l *Loss) Sum(logits []float32, labels []uint8) (Stats, error) {
-	return l.run(&job{mode: modeSum, logits: logits, labels: labels, cells: contiguous(len(labels))})
+	return l.run(&job{mode: modeSum, logits: logits, labels: labels})
 }
 
 // SumGrad returns what Sum returns and sets grad[i] to scale times the
@@ -191,21 +191,21 @@ func (l *Loss) Sum(logits []float32, labels []uint8) (Stats, error) {
 // 0 (all gradients +0) or has a magnitude in [2^-60, 2^60]. On an error nothing
 // has been written. SumGrad does not allocate with one worker.
 func (l *Loss) SumGrad(grad, logits []float32, labels []uint8, scale float32) (Stats, error) {
-	return l.run(&job{mode: modeGrad, out: grad, logits: logits, labels: labels, scale: scale, cells: contiguous(len(labels))})
+	return l.run(&job{mode: modeGrad, out: grad, logits: logits, labels: labels, scale: scale})
 }
 
 // MeanGrad is SumGrad for scale times the mean loss over the cells that are not
 // ignored: the reduction "mean" of PyTorch. It equals SumGrad with scale
 // float32(scale/max(1, Count)), and the Stats are those of Sum.
 func (l *Loss) MeanGrad(grad, logits []float32, labels []uint8, scale float32) (Stats, error) {
-	return l.run(&job{mode: modeGrad, norm: perCell, out: grad, logits: logits, labels: labels, scale: scale, cells: contiguous(len(labels))})
+	return l.run(&job{mode: modeGrad, norm: perCell, out: grad, logits: logits, labels: labels, scale: scale})
 }
 
 // PerPositiveGrad is SumGrad for scale times the sum over max(1, Positives), the
 // normaliser of RetinaNet. It equals SumGrad with scale
 // float32(scale/max(1, Positives)), and the Stats are those of Sum.
 func (l *Loss) PerPositiveGrad(grad, logits []float32, labels []uint8, scale float32) (Stats, error) {
-	return l.run(&job{mode: modeGrad, norm: perPositive, out: grad, logits: logits, labels: labels, scale: scale, cells: contiguous(len(labels))})
+	return l.run(&job{mode: modeGrad, norm: perPositive, out: grad, logits: logits, labels: labels, scale: scale})
 }
 
 // Each sets loss[i] to the loss of cell i, +0 where the label is Ignore: the
@@ -213,7 +213,7 @@ func (l *Loss) PerPositiveGrad(grad, logits []float32, labels []uint8, scale flo
 // overlap it. On an error nothing has been written. Each does not allocate with
 // one worker.
 func (l *Loss) Each(loss, logits []float32, labels []uint8) error {
-	_, err := l.run(&job{mode: modeEach, out: loss, logits: logits, labels: labels, cells: contiguous(len(labels))})
+	_, err := l.run(&job{mode: modeEach, out: loss, logits: logits, labels: labels})
 	return err
 }
 
@@ -263,11 +263,11 @@ func (l *Loss) check(j *job) error {
 	if l == nil || l.kernel == "" {
 		return fmt.Errorf("focal: nil or zero Loss: use New")
 	}
-	n := j.cells.Cells()
-	if len(j.labels) != n {
-		return fmt.Errorf("focal: %d labels for %d cells", len(j.labels), n)
-	}
+	n := len(j.labels)
 	if j.strided {
+		if cells := j.cells.Cells(); n != cells {
+			return fmt.Errorf("focal: %d labels for %d cells", n, cells)
+		}
 		if err := j.cells.fits("logits", len(j.logits)); err != nil {
 			return err
 		}
@@ -289,7 +289,7 @@ func (l *Loss) check(j *job) error {
 	}
 	if len(j.out) > 0 && len(j.logits) > 0 {
 		out, in := uintptr(unsafe.Pointer(&j.out[0])), uintptr(unsafe.Pointer(&j.logits[0]))
-		same := out == in && len(j.out) == len(j.logits) && (j.mode == modeGrad || j.cells.identity())
+		same := out == in && len(j.out) == len(j.logits) && (j.mode == modeGrad || !j.strided || j.cells.identity())
 		apart := out+4*uintptr(len(j.out)) <= in || in+4*uintptr(len(j.logits)) <= out
 		if !same && !apart {
 			return fmt.Errorf("focal: %s overlaps logits without being the same slice", j.mode.output())

@@ -133,7 +133,7 @@ func fuzzLayouts(t *testing.T, l, oracle *Loss, x []float32, y []uint8, scale fl
 	y = shifted(y, shiftLabels)
 
 	var on gradients = l
-	c := contiguous(len(x))
+	c := oneRun(len(x))
 	if kind := digit(4); kind > 0 && len(x) > 0 {
 		c.Runs = 1 + digit(9)
 		c.Len = len(x) / c.Runs
@@ -158,7 +158,7 @@ func fuzzLayouts(t *testing.T, l, oracle *Loss, x []float32, y []uint8, scale fl
 	if len(x) > 0 {
 		size = 1 + c.Offset + (c.Runs-1)*c.Step + (c.Len-1)*c.Stride
 	}
-	in, out, loss := newTensor(c, size, shiftIn), newTensor(c, size, shiftOut), newTensor(contiguous(len(x)), len(x), shiftOut)
+	in, out, loss := newTensor(c, size, shiftIn), newTensor(c, size, shiftOut), newTensor(oneRun(len(x)), len(x), shiftOut)
 	in.set(x)
 	what := fmt.Sprintf("kernel %s channel %+v shifts %d %d %d", l.Kernel(), c, shiftIn, shiftOut, shiftLabels)
 
@@ -253,7 +253,7 @@ func FuzzChannel(f *testing.F) {
 			if err != nil {
 				return
 			}
-			in, out, loss := newTensor(c, elements, 0), newTensor(c, elements, 0), newTensor(contiguous(n), n, 0)
+			in, out, loss := newTensor(c, elements, 0), newTensor(c, elements, 0), newTensor(oneRun(n), n, 0)
 			want := compute(t, l, x, y, 1)
 			what := fmt.Sprintf("kernel %s %+v of %d elements", k, c, elements)
 			if _, err := h.Sum(in.elements(), y); err != nil {
@@ -288,3 +288,6 @@ func FuzzChannel(f *testing.F) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+// oneRun is the channel that is the whole of a slice of n elements.
+func oneRun(n int) Channel { return Channel{Runs: 1, Step: n, Len: n, Stride: 1} }

@@ -37,11 +37,6 @@ func add(a, b int) (int, bool) {
 	return a + b, a+b >= a
 }
 
-// contiguous is the channel that is the whole slice.
-func contiguous(n int) Channel {
-	return Channel{Runs: 1, Step: n, Len: n, Stride: 1}
-}
-
 // last returns the index of the channel's last element.
 func (c Channel) last() (int, bool) {
 	runs, ok1 := mul(c.Runs-1, c.Step)
