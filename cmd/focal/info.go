@@ -78,7 +78,7 @@ type feature struct {
 	enabled *bool
 }
 
-// A kernel is one the library has or will have.
+// A kernel is one of the library, for this architecture or another.
 type kernel struct {
 	name  focal.Kernel
 	arch  string // the only GOARCH it exists for; "": every one
@@ -90,8 +90,8 @@ var kernels = []kernel{
 	{"avx512", "amd64", []feature{
 		{"AVX512F", cpuid.AVX512F, &cpu.X86.HasAVX512F},
 		{"AVX512BW", cpuid.AVX512BW, &cpu.X86.HasAVX512BW},
-		{"AVX512DQ", cpuid.AVX512DQ, &cpu.X86.HasAVX512DQ},
-		{"AVX512VL", cpuid.AVX512VL, &cpu.X86.HasAVX512VL},
+		{"AVX2", cpuid.AVX2, &cpu.X86.HasAVX2},
+		{"FMA", cpuid.FMA3, &cpu.X86.HasFMA},
 	}},
 	{"avx2", "amd64", []feature{
 		{"AVX2", cpuid.AVX2, &cpu.X86.HasAVX2},
