@@ -83,7 +83,7 @@ var sizeTicks = []plot.Tick{
 // multiplications returns how often the contract's arithmetic multiplies, with or
 // without an addition, or divides, for one cell of the operation and gamma, without
 // clip: what the multiply units of a core have to do whatever the kernel. Counted
-// in the library's focal_generic.go, without products by powers of two, with gradients
+// in the library's focal_generic.go, without the scaling of e by a power of two, with gradients
 // scaled and losses not, whose sum a kernel scales.
 func multiplications(op string, gamma float32) (count float64, known bool) {
 	counts := map[string]map[float32]float64{
