@@ -405,14 +405,15 @@
 	VMOVUPS M(j), Y12 \
 	EACHWIDE(j, q)
 
-// SLOPE: t and s of the slope's t + s*L; ONE is 1 in the scale of e. Clobbers e.
+// SLOPE: t and s of the slope's t + s*L; ONE is 1 in the scale of e. Of e and 1, t is the one
+// of this side and s gamma times the other: slopeRight is slopeWrong * ONE.
 #define SLOPE(ONE, j, e, t, s) \
 	VMOVUPS ONE, s \
 	VMOVUPS W(j), t \
 	ONSIDE(t, e, s, t) \
-	VMULPS params_slopeWrong(PARAMS), e, s \
-	VMOVUPS W(j), e \
-	ONSIDE(e, params_slopeRight(PARAMS), s, s)
+	VPXOR e, s, s \
+	VPXOR t, s, s \
+	VMULPS params_slopeWrong(PARAMS), s, s
 
 // FINISH: scales and stores the gradient m * t / u for m in Y12. Fused with +0, the last product is
 // +0 where the gradient is, whatever its sign. Clobbers T1, T2.
@@ -434,7 +435,6 @@
 #define GRADPLAINROW(j, q, e, t, s, T1) \
 	VMOVUPS E(j), e \
 	SLOPE(K(const_kOne), j, e, t, s) \
-	VMOVUPS E(j), e \
 	VPMINSD K(const_kSlopeMax), q, T1 \
 	LATERVALUE(j, q) \
 	VFMADD231PS T1, s, t \
