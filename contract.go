@@ -247,14 +247,18 @@ type params struct {
 	pos, neg float32 // class weights
 	exponent int     // a kernel's losses and gradients are multiplied by 2^exponent
 
-	power      float32 // 2^exponent
-	unscaleSum float64 // 2^-exponent
+	leastWeight int     // the lesser class weight that is not 0 is at least 2^leastWeight
+	safeLoss    float32 // safe for losses
+	power       float32 // 2^exponent
+	unscaleSum  float64 // 2^-exponent
 }
 
 // newParams derives the constants. All of it is exact or rounded in a fixed
 // order: math.Log and math.Exp differ between architectures.
 func newParams(c *config) params {
 	p := params{pos: c.pos, neg: c.neg, form: chooseForm(c.gamma, c.clip), gamma: splat(c.gamma)}
+
+	p.leastWeight = weightExponent(c.pos, c.neg)
 
 	// The larger weight is at most 2^top.
 	_, top := math.Frexp(float64(max(c.pos, c.neg)))
@@ -293,12 +297,42 @@ func newParams(c *config) params {
 	}
 	p.end = splat(-float32(max(end, noEffect)))
 
+	p.safeLoss = p.safe(false, 0)
 	if c.clip > 0 {
 		lo, hi := float64(c.clip), float64(1-c.clip)
 		p.clipLow = table(float32(-log1p(-lo)*wide), float32(-log1p(hi-1)*wide))
 		p.clipHigh = table(float32(-log1p(-hi)*wide), float32(-log1p(lo-1)*wide))
 	}
 	return p
+}
+
+// weightExponent returns the exponent of two of the lesser weight that is not 0, and 0 if both are.
+func weightExponent(pos, neg float32) int {
+	least := min(pos, neg)
+	if least == 0 {
+		least = max(pos, neg)
+	}
+	if least == 0 {
+		return 0
+	}
+	_, exp := math.Frexp(float64(least))
+	return exp - 1
+}
+
+// safe returns the magnitude of a logit up to which no loss is tiny, and with grad no gradient
+// before or after it is multiplied by scale. At least half of e is left of q, and of L on the right
+// side, so losses are at least 2^leastWeight * (e/2)^(gamma+1), and gradients too, but for clip.
+func (p *params) safe(grad bool, scale float32) float32 {
+	bits := 124 + p.leastWeight
+	if grad {
+		if p.form.clip() {
+			return 0
+		}
+		_, exp := math.Frexp(float64(scale))
+		bits += min(exp-1, 0)
+	}
+	power := float64(p.gamma[0]) + 1
+	return float32(max(0, math.Ln2*(float64(bits)/power-1)))
 }
 
 func chooseForm(gamma, clip float32) form {

@@ -38,6 +38,7 @@ type frame struct {
 	p        *params
 	scale    vec         // of gradients: the call's scale times p.unscale
 	tinyGrad vec         // the greatest gradient that is too small, in the kernel's scale
+	safe     float32     // minus the magnitude of a logit up to which nothing is tiny
 	lanes    [8]float64  // sums of the block, in the kernel's scale
 	column   [16]float32 // T of the group at hand
 }
@@ -104,8 +105,10 @@ func (j *job) index(i int) int {
 // setFrame makes f the frame of a goroutine that works on j.
 func (l *Loss) setFrame(f *frame, j *job) {
 	f.p = &l.params
+	f.safe = -l.params.safeLoss
 	if j.mode == modeGrad {
 		f.setScale(j.scale)
+		f.safe = -l.params.safe(true, j.scale)
 	}
 }
 

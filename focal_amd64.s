@@ -1,6 +1,7 @@
 //go:build !purego
 
 #include "textflag.h"
+#include "funcdata.h"
 #include "go_asm.h"
 
 // The AVX2 kernel. What it computes, and why in this order, stands in
@@ -637,6 +638,7 @@ GLOBL variants<>(SB), NOPTR, $(24*const_numForms)
 
 // func cellsAVX2(f *frame, variant int, out, logits *float32, labels *uint8, n int) (done, column int)
 TEXT ·cellsAVX2(SB), 0, $2816-64
+	NO_LOCAL_POINTERS
 	MOVQ f+0(FP), FRAME
 	MOVQ variant+8(FP), AX
 	MOVQ out+16(FP), OUT

@@ -1,6 +1,7 @@
 //go:build !purego
 
 #include "textflag.h"
+#include "funcdata.h"
 #include "go_asm.h"
 
 // The AVX-512 kernel. It computes what the AVX2 kernel does, with the same macros,
@@ -29,6 +30,9 @@
 #define ENTERING R10
 #define KEPT R11
 #define SPECIAL K7 // columns of the step to leave with a logit for the oracle
+#define NEWTINY K6 // columns of the step to enter where something may be tiny
+#define TINY K5 // of the step to leave
+#define OLDTINY K4 // of the one before
 #define ONE Z28
 #define LANES Z30
 
@@ -78,12 +82,14 @@
 	VBROADCASTF32X4 params_weight(PARAMS), Z29 \
 	ENTER(WEIGH)
 
-// FINDSPECIAL: notes an x beyond what the kernel does. Clobbers Z29, Z31.
+// FINDSPECIAL: notes an x beyond what the kernel does, and one beyond which a result may be tiny.
+// Clobbers Z29, Z31.
 #define FINDSPECIAL \
 	VPMAXSD Z4, Z5, Z29 \
 	VPMAXSD Z6, Z7, Z31 \
 	VPMAXSD Z29, Z31, Z31 \
-	VPCMPGTD.BCST K(const_kHuge), Z31, SPECIAL
+	VPCMPGTD.BCST K(const_kHuge), Z31, SPECIAL \
+	VPCMPGTD.BCST frame_safe(FRAME), Z31, NEWTINY
 
 // CLAMP and CLAMPCLIP: x clamped. Clobber p.
 #define CLAMP(j, x, p, e, low) VPMINSD.BCST params_end(PARAMS), x, x
@@ -336,6 +342,17 @@
 #define TINY2(j, q, e, low, m, u, x) VPSRAD $31, m, m
 #define FLUSH(j, q, e, low, m, u, x) VPANDND x, m, x
 
+// FLUSHLOSSES: all three, if there may be something to flush.
+#define FLUSHLOSSES \
+	KORTESTW OLDTINY, OLDTINY \
+	JEQ flushed \
+	LEAVE(TINY1) \
+	LEAVE(TINY2) \
+	LEAVE(FLUSH) \
+flushed:
+
+#define NOFLUSH
+
 // ADDUP: U of the losses to the lanes. Clobbers Z29, Z31.
 #define ADDUP1 \
 	VADDPS Z4, Z6, Z29 \
@@ -421,75 +438,80 @@
 #define FINISH3(j, q, e, low, m, u, x) \
 	VPSUBD.BCST frame_tinyGrad(FRAME), x, u \
 	VPSRAD $31, u, u
+#define WIDESCALE0(j, q, e, low, m, u, x) VMULPS.BCST K(const_kUnwide), x, x
 #define WIDESCALE(j, q, e, low, m, u, x) VPSUBD.BCST K(const_kWideBits), x, x
 #define FINISH4(j, q, e, low, m, u, x) VPANDND x, u, x
 #define FINISH5(j, q, e, low, m, u, x) \
 	VFMADD213PS.BCST K(const_kZero), low, x \
 	VMOVUPS x, (64*j)(OUT)
 
-#define GRADS(SLOPE1, SLOPE3, SCALE) \
+#define GRADS(SLOPE1, SLOPE3, SCALE0, SCALE) \
 	LEAVE(SLOPE1) \
 	LEAVE(SLOPE2) \
 	LEAVE(SLOPE3) \
 	LEAVE(SLOPE4) \
 	LEAVE(FINISH1) \
 	LEAVE(FINISH2) \
+	KORTESTW TINY, TINY \
+	JNE tiny \
+	LEAVE(SCALE0) \
+	JMP great \
+tiny: \
 	LEAVE(FINISH3) \
 	LEAVE(SCALE) \
 	LEAVE(FINISH4) \
+great: \
 	LEAVE(FINISH5)
 
-#define GRADSPLAIN GRADS(SLOPEPLAIN1, SLOPEPLAIN3, NOROW)
-#define GRADSWIDE GRADS(SLOPEWIDE1, SLOPEWIDE3, WIDESCALE)
-#define GRADSCLIP GRADS(SLOPECLIP1, SLOPEWIDE3, WIDESCALE)
+#define GRADSPLAIN GRADS(SLOPEPLAIN1, SLOPEPLAIN3, NOROW, NOROW)
+#define GRADSWIDE GRADS(SLOPEWIDE1, SLOPEWIDE3, WIDESCALE0, WIDESCALE)
+#define GRADSCLIP GRADS(SLOPECLIP1, SLOPEWIDE3, WIDESCALE0, WIDESCALE)
 
 // ---- Both at once ----
 
 // BOTH: labels and logits to exp(r) - 1 of the entering step; of the leaving one L, unless ROW3
 // to ROW5 come later, and m; of the one before that the losses are added up. D and ROW are the steps of DENOMINATOR, DIVIDE, and SOFTPLUS and
 // MODULATE.
-#define BOTH(CLAMP, ROUND, SPLIT, BEGIN, LOG, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
+#define BOTH(CLAMP, ROUND, SPLIT, BEGIN, LOG, FLUSHLOSSES, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
+	ENTER(LABEL) \
 	LEAVE(LOSS) \
 	BEGIN \
-	LEAVE(D1) \
-	ENTER(LABEL) \
 	LOG(const_kLogQ7) \
-	LEAVE(TINY1) \
+	LEAVE(D1) \
 	LEAVE(D2) \
-	LOG(const_kLogQ6) \
-	LEAVE(TINY2) \
+	FLUSHLOSSES \
 	LEAVE(D3) \
-	LEAVE(FLUSH) \
 	ADDUP1 \
+	LOG(const_kLogQ6) \
 	LOG(const_kLogQ5) \
 	LEAVE(D4) \
+	LEAVE(ROW1) \
+	LOG(const_kLogQ4) \
 	ADDUP2 \
 	DECODELABELS \
 	ENTER(SIGN) \
-	LOG(const_kLogQ4) \
+	LOG(const_kLogQ3) \
 	ENTER(LOGIT) \
 	ENTER(NEGATE) \
+	LOG(const_kLogQ2) \
+	LOG(const_kLogQ1) \
 	FINDSPECIAL \
 	ENTER(CLAMP) \
-	LOG(const_kLogQ3) \
 	ENTER(ROUND) \
-	LOG(const_kLogQ2) \
+	LOG(const_kLogQ0) \
 	ENTER(SPLIT) \
 	ENTER(REDUCEHIGH) \
-	LOG(const_kLogQ1) \
 	ENTER(REDUCELOW) \
-	LOG(const_kLogQ0) \
 	ENTER(EXP3) \
-	LEAVE(ROW1) \
 	ENTER(EXP2) \
-	LEAVE(ROW2) \
 	ENTER(EXP1) \
-	LEAVE(ROW3) \
 	ENTER(EXP0) \
-	LEAVE(ROW4) \
+	LEAVE(ROW2) \
 	ENTER(EXPMUL) \
-	LEAVE(ROW5) \
-	ENTER(EXPEND)
+	ENTER(EXPEND) \
+	LEAVE(ROW3) \
+	LEAVE(ROW4) \
+	LEAVE(ROW5)
 
 #define NOBEGIN
 #define NOLOG(k)
@@ -515,8 +537,9 @@
 #define VARIANT(name, CLAMP, ROUND, SPLIT, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5, REST, MODE, BACK, OUT_) \
 TEXT name<>(SB), NOSPLIT|NOFRAME, $0-0 \
 	LEAVE(NONE) \
-	BOTH(CLAMP, ROUND, SPLIT, NOBEGIN, NOLOG, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW) \
+	BOTH(CLAMP, ROUND, SPLIT, NOBEGIN, NOLOG, NOFLUSH, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW) \
 	OUT_ \
+	KMOVW NEWTINY, TINY \
 	XCHGQ LEAVING, ENTERING \
 	PCALIGN $64 \
 loop: \
@@ -529,11 +552,13 @@ loop: \
 	ADDQ AX, LABELS \
 	SHLQ $2, AX \
 	ADDQ AX, LOGITS \
-	BOTH(CLAMP, ROUND, SPLIT, LOGBEGIN, LOG, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
+	BOTH(CLAMP, ROUND, SPLIT, LOGBEGIN, LOG, FLUSHLOSSES, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
 	REST \
 	MODE \
 	BACK \
 	OUT_ \
+	KMOVW TINY, OLDTINY \
+	KMOVW NEWTINY, TINY \
 	XCHGQ LEAVING, ENTERING \
 	ADDQ $256, OUT \
 	ADDQ $64, OLDLABELS \
@@ -590,6 +615,7 @@ GLOBL variants<>(SB), NOPTR, $(24*const_numForms)
 
 // func cellsAVX512(f *frame, variant int, out, logits *float32, labels *uint8, n int) (done int)
 TEXT ·cellsAVX512(SB), 0, $1664-56
+	NO_LOCAL_POINTERS
 	MOVQ f+0(FP), FRAME
 	MOVQ variant+8(FP), AX
 	MOVQ out+16(FP), OUT
