@@ -30,6 +30,11 @@ import "math"
 // is the order with the least cancellation: Q is -1/2 + e/3 - ..., and the sum of
 // its even terms alone is three times Q.
 //
+// Over all logits, alpha 0.25, the largest errors are, in ULP of loss and gradient: gamma 0:
+// 2.553 (at -4.5671597, label 0) and 3.320 (-4.572713, 0); gamma 1: 5.365 (3.7990687, 1) and
+// 7.033 (-10.948624, 0); gamma 2: 5.168 (-15.399267, 0) and 6.905 (-6.5186586, 0). Every kernel
+// has them, as the bits are the same; focal verify finds them.
+//
 // # Two flavours
 //
 // "plain" is for gamma 1.5, 2, 3, 4 without clip. There e stays above 2^-62
