@@ -6,13 +6,16 @@ import (
 	"testing"
 )
 
-// accuracy is a table of the greatest error in ULP that a form may show. For gamma 0, 1 and 2 it is
-// what focal verify found over all logits: see README.md.
+// proved is the greatest error in ULP of loss and gradient without clip that focal verify found over all
+// logits: see README.md.
+var proved = map[float32][2]float64{0: {2.56, 3.33}, 1: {5.37, 7.04}, 2: {5.17, 6.91}}
+
+// accuracy is a table of the greatest error in ULP that a form may show.
 var accuracy = []struct {
 	gamma      float32
 	loss, grad float64
 }{
-	{0, 2.56, 3.33}, {0.5, 16, 16}, {1, 5.37, 7.04}, {1.5, 16, 16}, {2, 5.17, 6.91}, {2.3, 16, 16}, {3, 16, 16}, {3.7, 16, 16}, {4, 16, 16},
+	{0, 3, 3.5}, {0.5, 16, 16}, {1, 5.5, 7.5}, {1.5, 16, 16}, {2, 6, 8}, {2.3, 16, 16}, {3, 16, 16}, {3.7, 16, 16}, {4, 16, 16},
 	{0.001, 16, 16}, {0.1, 16, 16}, {7, 16 + 21, 16 + 21}, {20, 76, 76}, {64, 16 + 192, 16 + 192},
 }
 
@@ -24,6 +27,10 @@ func TestAccuracy(t *testing.T) {
 	weights := [][2]float32{{0.25, 0.75}, {1, 1}, {0x1p24, 3}, {0x1p-24, 0x1p-20}}
 	for _, a := range accuracy {
 		for _, clip := range []float32{0, 1e-7, 0.1} {
+			bound := [2]float64{a.loss, a.grad}
+			if p, ok := proved[a.gamma]; ok && clip == 0 {
+				bound = p
+			}
 			for _, w := range weights {
 				l, err := New(-1, a.gamma, WithClassWeights(w[0], w[1]), WithClip(clip), WithKernel(kernelGeneric))
 				if err != nil {
@@ -57,8 +64,8 @@ func TestAccuracy(t *testing.T) {
 				}
 				name := fmt.Sprintf("gamma %v clip %v weights %v", a.gamma, clip, w)
 				t.Logf("%s: loss %.2f at %v, gradient %.2f at %v", name, worst[0], at[0], worst[1], at[1])
-				if !(worst[0] <= a.loss) || !(worst[1] <= a.grad) {
-					t.Errorf("%s: loss %.2f ULP at %v, gradient %.2f at %v; want %v and %v", name, worst[0], at[0], worst[1], at[1], a.loss, a.grad)
+				if !(worst[0] <= bound[0]) || !(worst[1] <= bound[1]) {
+					t.Errorf("%s: loss %.2f ULP at %v, gradient %.2f at %v; want %v and %v", name, worst[0], at[0], worst[1], at[1], bound[0], bound[1])
 				}
 			}
 		}
