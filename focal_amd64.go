@@ -7,8 +7,8 @@ import "golang.org/x/sys/cpu"
 // The AVX2 kernel also uses fused multiply-add, which CPUID reports apart.
 var hasAVX2 = cpu.X86.HasAVX2 && cpu.X86.HasFMA
 
-// The AVX-512 kernel uses AVX512F and AVX512BW, and AVX2 for labels and short tails.
-var hasAVX512 = hasAVX2 && cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW
+// The AVX-512 kernel uses AVX512F, and AVX512BW and POPCNT for labels, and AVX2 for short tails.
+var hasAVX512 = hasAVX2 && cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasPOPCNT
 
 func archKernels() []Kernel {
 	switch {
@@ -46,6 +46,9 @@ func archStep(f *frame, m mode, out, logits *float32, labels *uint8) bool {
 // archCount counts the labels of each kind among n, a multiple of groupCells and
 // at most labelCells.
 func archCount(k Kernel, labels *uint8, n int) (positives, ignored, negatives int) {
+	if k == kernelAVX512 {
+		return countAVX512(labels, n)
+	}
 	return countAVX2(labels, n)
 }
 
@@ -69,3 +72,6 @@ func cellsAVX512(f *frame, variant int, out, logits *float32, labels *uint8, n i
 
 //go:noescape
 func countAVX2(labels *uint8, n int) (positives, ignored, negatives int)
+
+//go:noescape
+func countAVX512(labels *uint8, n int) (positives, ignored, negatives int)

@@ -15,7 +15,7 @@
 // done by additions, integers and VPTERNLOGD; compares into masks go through those pipes
 // and are avoided.
 //
-// AVX512F is needed.
+// AVX512F is needed; the label pass also needs AVX512BW and POPCNT.
 //
 // Registers that live through a variant:
 #define FRAME DI
@@ -644,4 +644,75 @@ TEXT ·cellsAVX512(SB), 0, $1664-56
 	SHLQ $6, STEPS
 	SUBQ STEPS, AX
 	MOVQ AX, done+48(FP)
+	RET
+
+// func countAVX512(labels *uint8, n int) (positives, ignored, negatives int)
+//
+// Adds up label+1, which is 1, 2 or 0, in bytes, and the sums of the bytes after every 127
+// groups; ignored labels are those with the sign bit. With n that tells all three counts. A
+// label that is none makes the greatest label+1 exceed 2, and all counts 0.
+TEXT ·countAVX512(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ labels+0(FP), SI
+	MOVQ n+8(FP), CX
+	SHRQ $6, CX
+	VPTERNLOGD $0xff, Z15, Z15, Z15
+	VPABSB Z15, Z15 // 1
+	VPADDB Z15, Z15, Z14 // 2
+	VPXORD Z13, Z13, Z13
+	VPXORD Z0, Z0, Z0 // sum of label+1
+	VPXORD Z1, Z1, Z1 // the greatest
+	XORL DX, DX // ignored
+
+bytes:
+	VPXORD Z2, Z2, Z2
+	MOVQ $127, R8
+	CMPQ CX, R8
+	CMOVQLT CX, R8
+	SUBQ R8, CX
+	PCALIGN $64
+
+count:
+	VMOVDQU64 (SI), Z3
+	VPMOVB2M Z3, K1
+	VPADDB Z15, Z3, Z3
+	VPMAXUB Z3, Z1, Z1
+	VPADDB Z3, Z2, Z2
+	KMOVQ K1, AX
+	POPCNTQ AX, AX
+	ADDQ AX, DX
+	ADDQ $64, SI
+	DECQ R8
+	JNZ count
+
+	VPSADBW Z13, Z2, Z2
+	VPADDQ Z2, Z0, Z0
+	TESTQ CX, CX
+	JNZ bytes
+
+	VPCMPUB $6, Z14, Z1, K1 // above 2
+	KORTESTQ K1, K1
+	JNE none
+
+	VEXTRACTI64X4 $1, Z0, Y1
+	VPADDQ Y1, Y0, Y0
+	VEXTRACTI128 $1, Y0, X1
+	VPADDQ X1, X0, X0
+	VPSRLDQ $8, X0, X1
+	VPADDQ X1, X0, X0
+	VMOVQ X0, AX // negatives + 2*positives
+	VZEROUPPER
+	MOVQ n+8(FP), CX
+	SUBQ DX, CX // negatives + positives
+	SUBQ CX, AX
+	SUBQ AX, CX
+	MOVQ AX, positives+16(FP)
+	MOVQ DX, ignored+24(FP)
+	MOVQ CX, negatives+32(FP)
+	RET
+
+none:
+	VZEROUPPER
+	MOVQ $0, positives+16(FP)
+	MOVQ $0, ignored+24(FP)
+	MOVQ $0, negatives+32(FP)
 	RET
