@@ -57,6 +57,12 @@ func TestGuardPages(t *testing.T) {
 				size = 5000
 			}
 			x, y := mixed(rng, size)
+			if size%8 == 0 {
+				// An assembly kernel stops in front of a special logit: here it must reach the end.
+				for i := range x {
+					x[i] = float32(rng.NormFloat64())
+				}
+			}
 			gx, gg := cut(fx, size), cut(fg, size)
 			gy := fy[:size]
 			if atEnd {

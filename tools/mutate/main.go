@@ -253,10 +253,14 @@ func run(subset bool, names string) error {
 		return errors.New("run it from the root of the module")
 	}
 	// Those not chosen must fit the source too, or the list would rot.
+	var unfit []error
 	for _, m := range mutations {
 		if _, err := m.mutated("."); err != nil {
-			return fmt.Errorf("%s: %w", m.title(), err)
+			unfit = append(unfit, fmt.Errorf("%s: %w", m.title(), err))
 		}
+	}
+	if err := errors.Join(unfit...); err != nil {
+		return err
 	}
 	dir, err := os.MkdirTemp("", "mutate")
 	if err != nil {

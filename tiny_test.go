@@ -1,0 +1,100 @@
+package focal
+
+import (
+	"fmt"
+	"math"
+	"sort"
+	"testing"
+)
+
+// TestTiny holds every kernel against the oracle where a loss or a gradient becomes
+// tiny. A sum shows whether losses were flushed only if nothing greater is added to them: so each
+// input has logits from one side of the border, or is ignored there.
+func TestTiny(t *testing.T) {
+	weights := [][2]float32{{0.25, 0.75}, {0x1p24, 0x1p-24}, {1.0 / 3, 1e6}, {0, 3}}
+	scales := []float32{1, -0.3, 0x1p-60, 1e-6, 0x1p60}
+	if testing.Short() {
+		weights, scales = weights[:2], scales[:3]
+	}
+	kernels := Kernels()[:len(Kernels())-1]
+	for _, gamma := range testGammas {
+		for _, clip := range testClips {
+			for _, w := range weights {
+				loss := func(k Kernel) *Loss {
+					return must(t, -1, gamma, WithClassWeights(w[0], w[1]), WithClip(clip), WithKernel(k))
+				}
+				oracle := loss(kernelGeneric)
+				losses := make([]*Loss, len(kernels))
+				for i, k := range kernels {
+					losses[i] = loss(k)
+				}
+				for _, scale := range scales {
+					for _, in := range tinyInputs(oracle, scale) {
+						want := compute(t, oracle, in.logits, in.labels, scale)
+						for i, k := range kernels {
+							what := fmt.Sprintf("kernel %s gamma %v clip %v weights %v scale %v", k, gamma, clip, w, scale)
+							compare(t, what, compute(t, losses[i], in.logits, in.labels, scale), want, in.logits, in.labels)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+type tinyInput struct {
+	logits []float32
+	labels []uint8
+}
+
+// tinyInputs returns inputs around each magnitude of a logit from which on a loss of l is
+// +0, or a gradient times scale, for each label and side.
+func tinyInputs(l *Loss, scale float32) (inputs []tinyInput) {
+	f := testFrame(l)
+	f.setScale(scale)
+	for _, label := range []uint8{Negative, Positive} {
+		for _, side := range []float32{1, -1} {
+			for _, grad := range []bool{false, true} {
+				zero := func(magnitude float32) bool {
+					loss, slope := genericCell(&f, side*magnitude, label, true)
+					if grad {
+						return slope == 0
+					}
+					return loss == 0
+				}
+				const far = 1000
+				if zero(0.5) || !zero(far) {
+					continue
+				}
+				// Positive floats are in the order of their bits.
+				border := math.Float32frombits(uint32(sort.Search(int(math.Float32bits(far)), func(i int) bool {
+					return math.Float32frombits(uint32(i)) >= 0.5 && zero(math.Float32frombits(uint32(i)))
+				})))
+				for _, reach := range []float32{-0.1, -0x1p-13, 0x1p-13, 0.1} {
+					inputs = append(inputs,
+						tinyCells(side*border, reach, label, 0, 20, 0),
+						tinyCells(side*border, reach, label, 0, groupCells, 0),
+						tinyCells(side*border, reach, label, groupCells, groupCells, 2*groupCells))
+					for at := 0; at < groupCells; at += groupCells/4 + 5 { // one cell, in each row
+						inputs = append(inputs, tinyCells(side*border, reach, label, at, 1, 2*groupCells-1-at))
+					}
+				}
+			}
+		}
+	}
+	return inputs
+}
+
+// tinyCells returns n cells with logits between x and x*(1+reach), after and before ignored
+// ones.
+func tinyCells(x, reach float32, label uint8, before, n, after int) tinyInput {
+	in := tinyInput{make([]float32, before+n+after), make([]uint8, before+n+after)}
+	for i := range in.labels {
+		in.labels[i] = Ignore
+		if c := i - before; c >= 0 && c < n {
+			in.logits[i] = x * (1 + reach*float32(c+1)/float32(n))
+			in.labels[i] = label
+		}
+	}
+	return in
+}
