@@ -169,6 +169,7 @@ const (
 	kWrongEnd
 	kSlopeL
 	kHalfUnwide
+	kMagnitude
 	numCoef
 )
 
@@ -186,6 +187,7 @@ var coef = [numCoef]float32{
 	kOneWide:  wide,                                // as bits, what makes a power of two an addend of the exponent, wide
 	kWideBits: math.Float32frombits(wideExp << 23), // added as an integer, it multiplies by wide
 	kSlopeL:   slopeL, kHalfUnwide: 0x1p-32,
+	kMagnitude: math.Float32frombits(1<<31 - 1), // all bits but the sign
 }
 
 // A form is one way to compute a cell: how q^gamma comes about, plain or wide,
@@ -237,16 +239,17 @@ func table(neg, pos float32) vec { return vec{neg, pos, 0, 0, neg, pos, 0, 0} }
 
 // params are the constants of a Loss. The assembly reads the vecs.
 type params struct {
-	weight     vec // table of class weights, times 2^weightExp
-	end        vec // without clip, -|w| is raised to this: beyond, all is tiny or e has no effect
-	right      vec // with clip and in general gamma, w is raised to this: beyond, all is tiny
-	tiny       vec // the greatest loss that is too small, in the kernel's scale
-	unscale    vec // what brings a plain loss, or a wide one times unwide, to its own scale
-	gamma      vec
-	slopeRight vec // gamma*(1-q)*(1+e) on the right side: a constant
-	slopeWrong vec // and on the wrong side: this times e
-	clipLow    vec // table of the least L, wide
-	clipHigh   vec // table of the greatest
+	weight       vec // table of class weights, times 2^weightExp
+	signedWeight vec // with those of positives negative
+	end          vec // without clip, -|w| is raised to this: beyond, all is tiny or e has no effect
+	right        vec // with clip and in general gamma, w is raised to this: beyond, all is tiny
+	tiny         vec // the greatest loss that is too small, in the kernel's scale
+	unscale      vec // what brings a plain loss, or a wide one times unwide, to its own scale
+	gamma        vec
+	slopeRight   vec // gamma*(1-q)*(1+e) on the right side: a constant
+	slopeWrong   vec // and on the wrong side: this times e
+	clipLow      vec // table of the least L, wide
+	clipHigh     vec // table of the greatest
 
 	form     form
 	pos, neg float32 // class weights
@@ -276,6 +279,7 @@ func newParams(c *config) params {
 		p.slopeRight, p.slopeWrong = splat(c.gamma*slopeRight), splat(c.gamma*slopeWrong)
 	}
 	p.weight = table(scaleb(c.neg, weightExp), scaleb(c.pos, weightExp))
+	p.signedWeight = table(scaleb(c.neg, weightExp), -scaleb(c.pos, weightExp))
 	p.tiny = splat(below(scaleb(1, p.exponent-126)))
 	p.power, p.unscaleSum = scaleb(1, p.exponent), math.Ldexp(1, -p.exponent)
 	if p.form.wide() {
@@ -302,12 +306,12 @@ func newParams(c *config) params {
 	}
 	p.end = splat(-float32(max(end, noEffect)))
 
-	p.safeLoss = p.safe(false, 0)
 	if c.clip > 0 {
 		lo, hi := float64(c.clip), float64(1-c.clip)
 		p.clipLow = table(float32(-log1p(-lo)*wide), float32(-log1p(hi-1)*wide))
 		p.clipHigh = table(float32(-log1p(-hi)*wide), float32(-log1p(lo-1)*wide))
 	}
+	p.safeLoss = p.safe(false, 0)
 	return p
 }
 
@@ -325,19 +329,22 @@ func weightExponent(pos, neg float32) int {
 }
 
 // safe returns the magnitude of a logit up to which no loss is tiny, and with grad no gradient
-// before or after it is multiplied by scale. At least half of e is left of q, and of L on the right
-// side, so losses are at least 2^leastWeight * (e/2)^(gamma+1), and gradients too, but for clip.
+// before or after it is multiplied by scale, and nothing is clamped. At least half of e is left
+// of q, and of L on the right side, so losses and gradients are at least 2^leastWeight * (e/2)^(gamma+1).
 func (p *params) safe(grad bool, scale float32) float32 {
-	bits := 124 + p.leastWeight
+	bits := 124 + min(p.leastWeight, 0)
 	if grad {
-		if p.form.clip() {
-			return 0
-		}
 		_, exp := math.Frexp(float64(scale))
 		bits += min(exp-1, 0)
 	}
-	power := float64(p.gamma[0]) + 1
-	return float32(max(0, math.Ln2*(float64(bits)/power-1)))
+	safe := math.Ln2 * (float64(bits)/(float64(p.gamma[0])+1) - 1)
+	safe = min(safe, -float64(p.end[0]), -float64(p.right[0]))
+	if p.form.clip() {
+		// As half of e is left of q, q is not clamped, and so L is not, on either side.
+		low := float64(max(p.clipLow[0], p.clipLow[1])) / wide
+		safe = min(safe, -math.Log(2.01*low))
+	}
+	return float32(max(0, safe))
 }
 
 func chooseForm(gamma, clip float32) form {

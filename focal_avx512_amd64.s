@@ -13,7 +13,8 @@
 // CPUs, so that four rows fill the pipes for as long as a multiplication takes; hence
 // everything goes four rows abreast. The two pipes that multiply bind: whatever can be is
 // done by additions, integers and VPTERNLOGD; compares into masks go through those pipes
-// and are avoided.
+// and are avoided. Where no logit of a step is beyond frame.safe, what only tiny or clamped
+// results need is left out.
 //
 // AVX512F is needed; the label pass also needs AVX512BW and POPCNT.
 //
@@ -29,8 +30,8 @@
 #define LEAVING R9 // slots
 #define ENTERING R10
 #define KEPT R11
-#define SPECIAL K7 // columns of the step to leave with a logit for the oracle
-#define NEWTINY K6 // columns of the step to enter where something may be tiny
+#define SPECIAL K7 // columns of the step to leave with a logit for the oracle, if TINY has any
+#define NEWTINY K6 // columns of the step to enter where something may be tiny, or clamped
 #define TINY K5 // of the step to leave
 #define OLDTINY K4 // of the one before
 #define ONE Z28
@@ -59,104 +60,123 @@
 	ROW(3, Z3, Z19, Z23, Z15, Z27, Z7)
 
 #define ENTER(ROW) \
-	ROW(0, Z4, Z8, Z16, Z20) \
-	ROW(1, Z5, Z9, Z17, Z21) \
-	ROW(2, Z6, Z10, Z18, Z22) \
-	ROW(3, Z7, Z11, Z19, Z23)
+	ROW(0, Z4, Z8, Z16, Z20, Z24) \
+	ROW(1, Z5, Z9, Z17, Z21, Z25) \
+	ROW(2, Z6, Z10, Z18, Z22, Z26) \
+	ROW(3, Z7, Z11, Z19, Z23, Z27)
 
 // ---- Entering a step: logits and labels to w and e ----
 
-// DECODE...: w = -z, x = -|w|, and the weight, 0 for ignored cells, by the low bits of the
-// label. Clobber Z29 and p.
-#define LABEL(j, x, p, e, low) VPMOVSXBD (16*j)(LABELS), p
-#define WEIGH(j, x, p, e, low) \
-	VPERMILPS p, Z29, x \
-	VMOVUPS x, NEWA(j)
-#define SIGN(j, x, p, e, low) VPSLLD $31, p, p
-#define LOGIT(j, x, p, e, low) \
-	VPXORD (64*j)(LOGITS), p, x \
-	VMOVUPS x, NEWW(j)
-#define NEGATE(j, x, p, e, low) VPORD.BCST K(const_kSign), x, x
+// DECODE...: the weight, negative for positives and 0 for ignored cells, by the low bits of the
+// label; w = -z; x = -|w|. Clobber Z29 and p.
+#define LABEL(j, x, p, e, low, u) VPMOVSXBD (16*j)(LABELS), p
+#define WEIGH(j, x, p, e, low, u) \
+	VPERMILPS p, Z29, p \
+	VMOVUPS p, NEWA(j)
+#define LOGIT(j, x, p, e, low, u) \
+	VMOVUPS (64*j)(LOGITS), x \
+	VPTERNLOGD.BCST $0x6c, K(const_kSign), x, p \
+	VMOVUPS p, NEWW(j)
+#define NEGATE(j, x, p, e, low, u) VPORD.BCST K(const_kSign), x, x
 
 #define DECODELABELS \
-	VBROADCASTF32X4 params_weight(PARAMS), Z29 \
+	VBROADCASTF32X4 params_signedWeight(PARAMS), Z29 \
 	ENTER(WEIGH)
 
-// FINDSPECIAL: notes an x beyond what the kernel does, and one beyond which a result may be tiny.
-// Clobbers Z29, Z31.
-#define FINDSPECIAL \
+// UNLESS: jumps if no bit of mask is set. Clobbers AX.
+#define UNLESS(mask, label) \
+	KMOVW mask, AX \
+	TESTL AX, AX \
+	JEQ label
+
+// LIMIT: notes an x beyond which something may be tiny; only then x may have to be clamped, and
+// may be beyond what the kernel does. Clobbers Z29, Z31, AX.
+#define LIMIT(CLAMP, within) \
 	VPMAXSD Z4, Z5, Z29 \
 	VPMAXSD Z6, Z7, Z31 \
 	VPMAXSD Z29, Z31, Z31 \
+	VPCMPGTD.BCST frame_safe(FRAME), Z31, NEWTINY \
+	UNLESS(NEWTINY, within) \
 	VPCMPGTD.BCST K(const_kHuge), Z31, SPECIAL \
-	VPCMPGTD.BCST frame_safe(FRAME), Z31, NEWTINY
+	ENTER(CLAMP) \
+within:
 
 // CLAMP and CLAMPCLIP: x clamped. Clobber p.
-#define CLAMP(j, x, p, e, low) VPMINSD.BCST params_end(PARAMS), x, x
+#define CLAMP(j, x, p, e, low, u) VPMINSD.BCST params_end(PARAMS), x, x
 
-#define CLAMPCLIP(j, x, p, e, low) \
+#define CLAMPCLIP(j, x, p, e, low, u) \
 	VMOVUPS NEWW(j), p \
 	VMAXPS.BCST params_right(PARAMS), p, p \
 	VPORD.BCST K(const_kSign), p, x \
 	VPMINSD.BCST K(const_kWrongEnd), x, x
 
 // ROUND: nm = n, in its low bits, for x.
-#define ROUNDPLAIN(j, x, nm, e, low) \
-	VBROADCASTSS K(const_kMagicBare), nm \
-	VFMADD231PS.BCST K(const_kLog2E), x, nm
+#define ROUNDBEGIN(magic) \
+	VBROADCASTSS K(magic), Z8 \
+	VMOVAPS Z8, Z9 \
+	VMOVAPS Z8, Z10 \
+	VMOVAPS Z8, Z11
+#define ROUND(j, x, nm, e, low, u) VFMADD231PS.BCST K(const_kLog2E), x, nm
 
-#define ROUNDWIDE(j, x, nm, e, low) \
-	VBROADCASTSS K(const_kMagicBareWide), nm \
-	VFMADD231PS.BCST K(const_kLog2E), x, nm
+#define ROUNDPLAIN \
+	ROUNDBEGIN(const_kMagicBare) \
+	ENTER(ROUND)
+
+#define ROUNDWIDE \
+	ROUNDBEGIN(const_kMagicBareWide) \
+	ENTER(ROUND)
 
 // SPLIT: nm to n; nm is kept.
-#define SPLITPLAIN(j, x, nm, e, low) \
+#define SPLITPLAIN(j, x, nm, e, low, u) \
 	VMOVUPS nm, NM(j) \
 	VSUBPS.BCST K(const_kMagicBare), nm, nm
 
-#define SPLITWIDE(j, x, nm, e, low) \
+#define SPLITWIDE(j, x, nm, e, low, u) \
 	VMOVUPS nm, NM(j) \
 	VSUBPS.BCST K(const_kMagicBareWide), nm, nm
 
 // REDUCE: x to r for n, in two steps.
-#define REDUCEHIGH(j, x, n, e, low) VFMADD231PS.BCST K(const_kLn2HiNeg), n, x
-#define REDUCELOW(j, x, n, e, low) VFMADD231PS.BCST K(const_kLn2LoNeg), n, x
+#define REDUCEHIGH(j, x, n, e, low, u) VFMADD231PS.BCST K(const_kLn2HiNeg), n, x
+#define REDUCELOW(j, x, n, e, low, u) VFMADD231PS.BCST K(const_kLn2LoNeg), n, x
 
 // EXP: p = exp(r) - 1, step by step.
-#define EXP3(j, r, p, e, low) \
-	VBROADCASTSS K(const_kExpP4), p \
-	VFMADD213PS.BCST K(const_kExpP3), r, p
-#define EXP2(j, r, p, e, low) VFMADD213PS.BCST K(const_kExpP2), r, p
-#define EXP1(j, r, p, e, low) VFMADD213PS.BCST K(const_kExpP1), r, p
-#define EXP0(j, r, p, e, low) VFMADD213PS.BCST K(const_kExpP0), r, p
-#define EXPMUL(j, r, p, e, low) VMULPS r, p, p
-#define EXPEND(j, r, p, e, low) VFMADD213PS r, r, p
+#define EXPBEGIN \
+	VBROADCASTSS K(const_kExpP4), Z8 \
+	VMOVAPS Z8, Z9 \
+	VMOVAPS Z8, Z10 \
+	VMOVAPS Z8, Z11
+#define EXP3(j, r, p, e, low, u) VFMADD213PS.BCST K(const_kExpP3), r, p
+#define EXP2(j, r, p, e, low, u) VFMADD213PS.BCST K(const_kExpP2), r, p
+#define EXP1(j, r, p, e, low, u) VFMADD213PS.BCST K(const_kExpP1), r, p
+#define EXP0(j, r, p, e, low, u) VFMADD213PS.BCST K(const_kExpP0), r, p
+#define EXPMUL(j, r, p, e, low, u) VMULPS r, p, p
+#define EXPEND(j, r, p, e, low, u) VFMADD213PS r, r, p
 
 // OUT: e from t = exp(r) - 1; plain, twice what 1+t misses in low; wide, e as an argument in e
 // and e times 2^64 in low. Clobbers y.
-#define ONEPLUS(j, y, t, e, low) VADDPS ONE, t, y
-#define POWEROF2(j, y, t, e, low) VPSLLD $23, NM(j), e
-#define MISSED(j, y, t, e, low) VSUBPS y, ONE, low
-#define SCALED(j, y, t, e, low) VPADDD y, e, e
-#define MISSEDT(j, y, t, e, low) VADDPS t, low, low
-#define TWICE(j, y, t, e, low) VADDPS low, low, low
+#define ONEPLUS(j, x, t, e, low, y) VADDPS ONE, t, y
+#define POWEROF2(j, x, t, e, low, y) VPSLLD $23, NM(j), e
+#define MISSED(j, x, t, e, low, y) VSUBPS y, ONE, low
+#define SCALED(j, x, t, e, low, y) VPADDD y, e, e
+#define MISSEDT(j, x, t, e, low, y) VADDPS t, low, low
+#define TWICE(j, x, t, e, low, y) VADDPS low, low, low
 
 #define OUTPLAIN \
 	ENTER(ONEPLUS) \
 	ENTER(POWEROF2) \
-	ENTER(MISSED) \
 	ENTER(SCALED) \
+	ENTER(MISSED) \
 	ENTER(MISSEDT) \
 	ENTER(TWICE)
 
-#define POWEROF2WIDE(j, y, t, e, low) \
+#define POWEROF2WIDE(j, x, t, e, low, y) \
 	VMOVUPS NM(j), e \
 	VPSLLD $23, e, low \
 	VPMAXSD.BCST K(const_kMagicBareLeast), e, e
-#define SCALEDWIDE(j, y, t, e, low) \
+#define SCALEDWIDE(j, x, t, e, low, y) \
 	VPSLLD $23, e, e \
 	VPADDD y, low, low
-#define UNWIDE(j, y, t, e, low) VPSUBD.BCST K(const_kWideBits), e, e
+#define UNWIDE(j, x, t, e, low, y) VPSUBD.BCST K(const_kWideBits), e, e
 
 #define OUTWIDE \
 	ENTER(POWEROF2WIDE) \
@@ -185,9 +205,7 @@
 #define ONSIDEB(right, wrong, mask) VPTERNLOGD.BCST $0xca, wrong, right, mask
 
 // RIGHT: mask of the right side, by the sign of w.
-#define RIGHT(j, mask) \
-	VMOVUPS W(j), mask \
-	VPSRAD $31, mask, mask
+#define RIGHT(j, mask) VPSRAD $31, W(j), mask
 
 // DENOMINATOR: u = the power of 1+e by which DIVIDE divides. In three steps.
 #define SQUARE1(j, q, e, low, m, u, x) VADDPS.BCST K(const_kTwo), e, u
@@ -225,15 +243,12 @@
 // SOFTPLUS and MODULATE: Q to L, and the rest of m. The plain ones, in five steps:
 #define PLAIN1(j, q, e, low, m, u, x) VMULPS e, e, u
 #define PLAIN2(j, q, e, low, m, u, x) VFMADD213PS e, u, q
-#define PLAIN3(j, q, e, low, m, u, x) \
-	VFMADD132PS low, u, u \
-	VMOVUPS W(j), low
+#define PLAIN3(j, q, e, low, m, u, x) VFMADD132PS low, u, u
 #define CUBED3(j, q, e, low, m, u, x) \
 	VFMADD132PS low, u, u \
-	VMULPS e, u, u \
-	VMOVUPS W(j), low
+	VMULPS e, u, u
 #define PLAIN4(j, q, e, low, m, u, x) \
-	VPSRAD $31, low, low \
+	RIGHT(j, low) \
 	ONSIDE(u, ONE, low) \
 	VMOVUPS W(j), u
 #define PLAIN5(j, q, e, low, m, u, x) \
@@ -268,7 +283,8 @@
 	ONSIDEB(Z29, K(const_kWide), u) \
 	VMULPS u, m, m
 
-// CLIP: clamps L to the bounds of the label; IN = where it was not. Clobbers u, x, Z29, Z31, K1.
+// CLIP: clamps L to the bounds of the label, if it may be beyond; IN = where it was not. Clobbers
+// u, x, Z29, Z31, K1, AX.
 #define CLIPROW(j, l, e, eW, m, u, x) \
 	VPMOVSXBD (16*j)(OLDLABELS), u \
 	VPERMILPS u, Z29, x \
@@ -280,9 +296,11 @@
 	KMOVW K1, IN(j)
 
 #define CLIP \
+	UNLESS(TINY, unclipped) \
 	VBROADCASTF32X4 params_clipLow(PARAMS), Z29 \
 	VBROADCASTF32X4 params_clipHigh(PARAMS), Z31 \
-	LEAVE(CLIPROW)
+	LEAVE(CLIPROW) \
+unclipped:
 
 // POWER: m = a * q^gamma for log1p(e) in q. hi + lo = gamma * log q, exact but for the rounding of
 // lo; hi is in u, lo in m. Clobbers Z4-11, u, Z29.
@@ -312,11 +330,12 @@
 
 #define POWER \
 	LEAVE(POWERHILO) \
-	ENTER(ROUNDWIDE) \
+	ROUNDWIDE \
 	POWERREDUCE(Z8, Z12, Z24, Z4) \
 	POWERREDUCE(Z9, Z13, Z25, Z5) \
 	POWERREDUCE(Z10, Z14, Z26, Z6) \
 	POWERREDUCE(Z11, Z15, Z27, Z7) \
+	EXPBEGIN \
 	ENTER(EXP3) \
 	ENTER(EXP2) \
 	ENTER(EXP1) \
@@ -331,7 +350,9 @@
 // The loss x = q * m, 0 where that is tiny, and what a mode does besides. The losses of a step
 // are added up while the next one is left: LOSS to ADDUP are spread over that. m is
 // free after LOSS.
-#define LOSS(j, q, e, low, m, u, x) VMULPS m, q, x
+#define LOSS(j, q, e, low, m, u, x) \
+	VMULPS m, q, x \
+	VPANDD.BCST K(const_kMagnitude), x, x
 
 #define NONE(j, q, e, low, m, u, x) \
 	VPXORD q, q, q \
@@ -344,8 +365,7 @@
 
 // FLUSHLOSSES: all three, if there may be something to flush.
 #define FLUSHLOSSES \
-	KORTESTW OLDTINY, OLDTINY \
-	JEQ flushed \
+	UNLESS(OLDTINY, flushed) \
 	LEAVE(TINY1) \
 	LEAVE(TINY2) \
 	LEAVE(FLUSH) \
@@ -374,7 +394,7 @@ flushed:
 
 // Each writes the losses at once; u takes the place of m.
 #define VALUE(j, q, e, low, m, u, x) \
-	VMULPS m, q, x \
+	LOSS(j, q, e, low, m, u, x) \
 	VPSUBD.BCST params_tiny(PARAMS), x, u \
 	VPSRAD $31, u, u \
 	VPANDND x, u, x
@@ -408,16 +428,10 @@ flushed:
 	SLOPE(j, eW, K(const_kWide), u, x) \
 	VMULPS.BCST params_slopeWrong(PARAMS), eW, eW
 
-#define SLOPECLIP1(j, q, e, eW, m, u, x) \
-	SLOPE(j, eW, K(const_kWide), u, x) \
-	KMOVW IN(j), K1 \
-	VMOVDQA32.Z x, K1, x \
-	VMULPS.BCST params_slopeWrong(PARAMS), eW, eW
-
 #define SLOPE2(j, q, e, low, m, u, x) VPTERNLOGD.BCST $0xac, params_slopeRight(PARAMS), low, u
 
 #define SLOPEPLAIN3(j, q, e, low, m, u, x) \
-	VPMINSD.BCST K(const_kSlopeMax), q, low \
+	VMOVAPS q, low \
 	VADDPS ONE, e, e
 
 #define SLOPEWIDE3(j, q, e, low, m, u, x) \
@@ -426,91 +440,100 @@ flushed:
 
 #define SLOPE4(j, q, e, low, m, u, x) VFMADD231PS low, u, x
 
+// What else the slope takes if something may be tiny.
+#define SLOPEPLAINTINY(j, q, e, low, m, u, x) VPMINSD.BCST K(const_kSlopeMax), low, low
+#define SLOPECLIPTINY(j, q, e, low, m, u, x) \
+	KMOVW IN(j), K1 \
+	VMOVDQA32.Z x, K1, x
+
 // FINISH: scales and stores the gradient m * x / e. Fused with +0, the last product is +0 where
-// the gradient is, whatever its sign. Clobbers low, u.
-#define FINISH1(j, q, e, low, m, u, x) \
-	VDIVPS e, x, x \
-	VPMOVSXBD (16*j)(OLDLABELS), low \
-	VPSLLD $31, low, low
-#define FINISH2(j, q, e, low, m, u, x) \
-	VMULPS m, x, x \
-	VPXORD.BCST frame_scale(FRAME), low, low
+// the gradient is, whatever its sign. Clobbers u, Z29.
+#define FINISH1(j, q, e, low, m, u, x) VDIVPS e, x, x
+#define FINISH2(j, q, e, low, m, u, x) VMULPS m, x, x
 #define FINISH3(j, q, e, low, m, u, x) \
-	VPSUBD.BCST frame_tinyGrad(FRAME), x, u \
+	VPANDD.BCST K(const_kMagnitude), x, u \
+	VPSUBD.BCST frame_tinyGrad(FRAME), u, u \
 	VPSRAD $31, u, u
-#define WIDESCALE0(j, q, e, low, m, u, x) VMULPS.BCST K(const_kUnwide), x, x
 #define WIDESCALE(j, q, e, low, m, u, x) VPSUBD.BCST K(const_kWideBits), x, x
 #define FINISH4(j, q, e, low, m, u, x) VPANDND x, u, x
 #define FINISH5(j, q, e, low, m, u, x) \
-	VFMADD213PS.BCST K(const_kZero), low, x \
+	VFMADD213PS.BCST K(const_kZero), Z29, x \
 	VMOVUPS x, (64*j)(OUT)
 
-#define GRADS(SLOPE1, SLOPE3, SCALE0, SCALE) \
+#define SLOPES(SLOPE1, SLOPE3, SLOPETINY) \
 	LEAVE(SLOPE1) \
 	LEAVE(SLOPE2) \
 	LEAVE(SLOPE3) \
+	UNLESS(TINY, moderate) \
+	LEAVE(SLOPETINY) \
+moderate: \
 	LEAVE(SLOPE4) \
-	LEAVE(FINISH1) \
+	LEAVE(FINISH1)
+
+#define GRADS(SCALE) \
+	VBROADCASTSS frame_scale(FRAME), Z29 \
+	UNLESS(TINY, great) \
 	LEAVE(FINISH2) \
-	KORTESTW TINY, TINY \
-	JNE tiny \
-	LEAVE(SCALE0) \
-	JMP great \
-tiny: \
 	LEAVE(FINISH3) \
 	LEAVE(SCALE) \
 	LEAVE(FINISH4) \
+	JMP finish \
 great: \
+	LEAVE(SCALE) \
+	LEAVE(FINISH2) \
+finish: \
 	LEAVE(FINISH5)
 
-#define GRADSPLAIN GRADS(SLOPEPLAIN1, SLOPEPLAIN3, NOROW, NOROW)
-#define GRADSWIDE GRADS(SLOPEWIDE1, SLOPEWIDE3, WIDESCALE0, WIDESCALE)
-#define GRADSCLIP GRADS(SLOPECLIP1, SLOPEWIDE3, WIDESCALE0, WIDESCALE)
+#define SLOPESPLAIN SLOPES(SLOPEPLAIN1, SLOPEPLAIN3, SLOPEPLAINTINY)
+#define SLOPESWIDE SLOPES(SLOPEWIDE1, SLOPEWIDE3, NOROW)
+#define SLOPESCLIP SLOPES(SLOPEWIDE1, SLOPEWIDE3, SLOPECLIPTINY)
+#define GRADSPLAIN GRADS(NOROW)
+#define GRADSWIDE GRADS(WIDESCALE)
 
 // ---- Both at once ----
 
 // BOTH: labels and logits to exp(r) - 1 of the entering step; of the leaving one L, unless ROW3
-// to ROW5 come later, and m; of the one before that the losses are added up. D and ROW are the steps of DENOMINATOR, DIVIDE, and SOFTPLUS and
-// MODULATE.
-#define BOTH(CLAMP, ROUND, SPLIT, BEGIN, LOG, FLUSHLOSSES, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
-	ENTER(LABEL) \
+// to ROW5 come later, and m; of the one before that the losses are added
+// up. D and ROW are the steps of DENOMINATOR, DIVIDE, and SOFTPLUS and MODULATE. The order is
+// measured.
+#define BOTH(within, CLAMP, ROUND, SPLIT, BEGIN, LOG, FLUSHLOSSES, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
 	LEAVE(LOSS) \
 	BEGIN \
 	LOG(const_kLogQ7) \
+	LOG(const_kLogQ6) \
 	LEAVE(D1) \
 	LEAVE(D2) \
+	ENTER(LABEL) \
 	FLUSHLOSSES \
 	LEAVE(D3) \
 	ADDUP1 \
-	LOG(const_kLogQ6) \
 	LOG(const_kLogQ5) \
 	LEAVE(D4) \
-	LEAVE(ROW1) \
 	LOG(const_kLogQ4) \
+	LOG(const_kLogQ3) \
+	LEAVE(ROW1) \
 	ADDUP2 \
 	DECODELABELS \
-	ENTER(SIGN) \
-	LOG(const_kLogQ3) \
 	ENTER(LOGIT) \
-	ENTER(NEGATE) \
 	LOG(const_kLogQ2) \
 	LOG(const_kLogQ1) \
-	FINDSPECIAL \
-	ENTER(CLAMP) \
-	ENTER(ROUND) \
+	ENTER(NEGATE) \
+	LIMIT(CLAMP, within) \
+	ROUND \
 	LOG(const_kLogQ0) \
 	ENTER(SPLIT) \
 	ENTER(REDUCEHIGH) \
 	ENTER(REDUCELOW) \
+	EXPBEGIN \
 	ENTER(EXP3) \
 	ENTER(EXP2) \
 	ENTER(EXP1) \
 	ENTER(EXP0) \
 	LEAVE(ROW2) \
-	ENTER(EXPMUL) \
-	ENTER(EXPEND) \
 	LEAVE(ROW3) \
 	LEAVE(ROW4) \
+	ENTER(EXPMUL) \
+	ENTER(EXPEND) \
 	LEAVE(ROW5)
 
 #define NOBEGIN
@@ -518,7 +541,7 @@ great: \
 
 // What comes between that and the mode.
 #define DONE
-#define KEEPT(j, r, t, e, low) VMOVUPS t, T0(j)
+#define KEEPT(j, r, t, e, low, u) VMOVUPS t, T0(j)
 #define POWERED \
 	ENTER(KEEPT) \
 	POWER \
@@ -529,22 +552,24 @@ great: \
 	CLIP
 
 // And between the mode and OUT.
-#define TAKET(j, r, t, e, low) VMOVUPS T0(j), t
+#define TAKET(j, r, t, e, low, u) VMOVUPS T0(j), t
 #define TAKEN ENTER(TAKET)
 
 // A variant: returns the steps left in STEPS, 0 unless it met a special logit. The
 // last step is entered twice, the second time for nothing, as there is no next.
-#define VARIANT(name, CLAMP, ROUND, SPLIT, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5, REST, MODE, BACK, OUT_) \
+#define VARIANT(name, CLAMP, ROUND, SPLIT, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5, REST, MODE, BACK, OUT_, AFTER) \
 TEXT name<>(SB), NOSPLIT|NOFRAME, $0-0 \
 	LEAVE(NONE) \
-	BOTH(CLAMP, ROUND, SPLIT, NOBEGIN, NOLOG, NOFLUSH, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW) \
+	BOTH(within1, CLAMP, ROUND, SPLIT, NOBEGIN, NOLOG, NOFLUSH, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW) \
 	OUT_ \
 	KMOVW NEWTINY, TINY \
 	XCHGQ LEAVING, ENTERING \
 	PCALIGN $64 \
 loop: \
+	UNLESS(TINY, usual) \
 	KORTESTW SPECIAL, SPECIAL \
 	JNE special \
+usual: \
 	XORL AX, AX \
 	CMPQ STEPS, $1 \
 	SETNE AX \
@@ -552,11 +577,12 @@ loop: \
 	ADDQ AX, LABELS \
 	SHLQ $2, AX \
 	ADDQ AX, LOGITS \
-	BOTH(CLAMP, ROUND, SPLIT, LOGBEGIN, LOG, FLUSHLOSSES, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
+	BOTH(within2, CLAMP, ROUND, SPLIT, LOGBEGIN, LOG, FLUSHLOSSES, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
 	REST \
 	MODE \
 	BACK \
 	OUT_ \
+	AFTER \
 	KMOVW TINY, OLDTINY \
 	KMOVW NEWTINY, TINY \
 	XCHGQ LEAVING, ENTERING \
@@ -569,14 +595,14 @@ special: \
 	RET
 
 #define PLAIN(sum, each, grad, D1, D2, D3, D4, ROW1, ROW3, ROW4, ROW5) \
-	VARIANT(sum, CLAMP, ROUNDPLAIN, SPLITPLAIN, D1, D2, D3, D4, ROW1, PLAIN2, ROW3, ROW4, ROW5, DONE, DONE, DONE, OUTPLAIN) \
-	VARIANT(each, CLAMP, ROUNDPLAIN, SPLITPLAIN, D1, D2, D3, D4, ROW1, PLAIN2, ROW3, ROW4, ROW5, DONE, EACHESPLAIN, DONE, OUTPLAIN) \
-	VARIANT(grad, CLAMP, ROUNDPLAIN, SPLITPLAIN, D1, D2, D3, D4, ROW1, PLAIN2, ROW3, ROW4, ROW5, DONE, GRADSPLAIN, DONE, OUTPLAIN)
+	VARIANT(sum, CLAMP, ROUNDPLAIN, SPLITPLAIN, D1, D2, D3, D4, ROW1, PLAIN2, ROW3, ROW4, ROW5, DONE, DONE, DONE, OUTPLAIN, DONE) \
+	VARIANT(each, CLAMP, ROUNDPLAIN, SPLITPLAIN, D1, D2, D3, D4, ROW1, PLAIN2, ROW3, ROW4, ROW5, DONE, EACHESPLAIN, DONE, OUTPLAIN, DONE) \
+	VARIANT(grad, CLAMP, ROUNDPLAIN, SPLITPLAIN, D1, D2, D3, D4, ROW1, PLAIN2, ROW3, ROW4, ROW5, DONE, SLOPESPLAIN, DONE, OUTPLAIN, GRADSPLAIN)
 
-#define WIDE(sum, each, grad, CLAMP, D1, D2, D3, ROW3, ROW4, ROW5, REST, GRADS, BACK) \
-	VARIANT(sum, CLAMP, ROUNDWIDE, SPLITWIDE, D1, D2, NOROW, D3, WIDE1, WIDE2, ROW3, ROW4, ROW5, REST, DONE, BACK, OUTWIDE) \
-	VARIANT(each, CLAMP, ROUNDWIDE, SPLITWIDE, D1, D2, NOROW, D3, WIDE1, WIDE2, ROW3, ROW4, ROW5, REST, EACHESWIDE, BACK, OUTWIDE) \
-	VARIANT(grad, CLAMP, ROUNDWIDE, SPLITWIDE, D1, D2, NOROW, D3, WIDE1, WIDE2, ROW3, ROW4, ROW5, REST, GRADS, BACK, OUTWIDE)
+#define WIDE(sum, each, grad, CLAMP, D1, D2, D3, ROW3, ROW4, ROW5, REST, SLOPES, BACK) \
+	VARIANT(sum, CLAMP, ROUNDWIDE, SPLITWIDE, D1, D2, NOROW, D3, WIDE1, WIDE2, ROW3, ROW4, ROW5, REST, DONE, BACK, OUTWIDE, DONE) \
+	VARIANT(each, CLAMP, ROUNDWIDE, SPLITWIDE, D1, D2, NOROW, D3, WIDE1, WIDE2, ROW3, ROW4, ROW5, REST, EACHESWIDE, BACK, OUTWIDE, DONE) \
+	VARIANT(grad, CLAMP, ROUNDWIDE, SPLITWIDE, D1, D2, NOROW, D3, WIDE1, WIDE2, ROW3, ROW4, ROW5, REST, SLOPES, BACK, OUTWIDE, GRADSWIDE)
 
 #define LOADW4(j, q, e, low, m, u, x) VMOVUPS W(j), u
 
@@ -584,14 +610,14 @@ PLAIN(plain15Sum, plain15Each, plain15Grad, FIRST1, NOROW, NOROW, DIVIDE15, PLAI
 PLAIN(plain2Sum, plain2Each, plain2Grad, SQUARE1, SQUARE2, NOROW, DIVIDE, PLAIN1, PLAIN3, PLAIN4, PLAIN5)
 PLAIN(plain3Sum, plain3Each, plain3Grad, SQUARE1, SQUARE2, CUBE3, DIVIDE, PLAIN1, CUBED3, PLAIN4, PLAIN5)
 PLAIN(plain4Sum, plain4Each, plain4Grad, SQUARE1, SQUARE2, FOURTH3, DIVIDE, PLAIN1, PLAIN3, PLAIN4, FOURTH5)
-WIDE(wide0Sum, wide0Each, wide0Grad, CLAMP, NOROW, NOROW, DIVIDE0, WIDE3, WIDE4, NOROW, DONE, GRADSWIDE, DONE)
-WIDE(wide05Sum, wide05Each, wide05Grad, CLAMP, FIRST1, NOROW, DIVIDE05, WIDE3, WIDE4, NOROW, DONE, GRADSWIDE, DONE)
-WIDE(wide1Sum, wide1Each, wide1Grad, CLAMP, FIRST1, NOROW, DIVIDE, WIDE3, WIDE4, FIRST5, DONE, GRADSWIDE, DONE)
-WIDE(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW, POWERED, GRADSWIDE, TAKEN)
-WIDE(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, NOROW, NOROW, DIVIDE0, WIDE3, WIDE4, NOROW, CLIP, GRADSCLIP, DONE)
-WIDE(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, FIRST1, NOROW, DIVIDE, WIDE3, WIDE4, FIRST5, CLIP, GRADSCLIP, DONE)
-WIDE(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, SQUARE1, SQUARE2, DIVIDE, WIDE3, WIDE4, SQUARECLIP5, CLIP, GRADSCLIP, DONE)
-WIDE(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW, POWEREDCLIP, GRADSCLIP, TAKEN)
+WIDE(wide0Sum, wide0Each, wide0Grad, CLAMP, NOROW, NOROW, DIVIDE0, WIDE3, WIDE4, NOROW, DONE, SLOPESWIDE, DONE)
+WIDE(wide05Sum, wide05Each, wide05Grad, CLAMP, FIRST1, NOROW, DIVIDE05, WIDE3, WIDE4, NOROW, DONE, SLOPESWIDE, DONE)
+WIDE(wide1Sum, wide1Each, wide1Grad, CLAMP, FIRST1, NOROW, DIVIDE, WIDE3, WIDE4, FIRST5, DONE, SLOPESWIDE, DONE)
+WIDE(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW, POWERED, SLOPESWIDE, TAKEN)
+WIDE(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, NOROW, NOROW, DIVIDE0, WIDE3, WIDE4, NOROW, CLIP, SLOPESCLIP, DONE)
+WIDE(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, FIRST1, NOROW, DIVIDE, WIDE3, WIDE4, FIRST5, CLIP, SLOPESCLIP, DONE)
+WIDE(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, SQUARE1, SQUARE2, DIVIDE, WIDE3, WIDE4, SQUARECLIP5, CLIP, SLOPESCLIP, DONE)
+WIDE(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW, POWEREDCLIP, SLOPESCLIP, TAKEN)
 
 // The variants by form and mode.
 #define ROW(form, sum, each, grad) \
