@@ -51,7 +51,7 @@
 
 // A macro for each row and its registers. Of the leaving step: q holds Q, L and the loss; e;
 // low is what 1+t misses, twice (plain), or e times 2^64 (wide); m = a * q^gamma; u is free.
-// Of the entering one: x to r, and p; both are free for the leaving one after EXPEND, p if
+// Of the entering one: x to r, and p; both are free for the leaving one after SIGN, p if
 // exp(r)-1 is kept. Z29 and Z31 are for the moment.
 #define LEAVE(ROW) \
 	ROW(0, Z0, Z16, Z20, Z12, Z24, Z4) \
@@ -67,21 +67,26 @@
 
 // ---- Entering a step: logits and labels to w and e ----
 
-// DECODE...: the weight, negative for positives and 0 for ignored cells, by the low bits of the
-// label; w = -z; x = -|w|. Clobber Z29 and p.
-#define LABEL(j, x, p, e, low, u) VPMOVSXBD (16*j)(LABELS), p
-#define WEIGH(j, x, p, e, low, u) \
-	VPERMILPS p, Z29, p \
-	VMOVUPS p, NEWA(j)
+// LOGIT: x = -|w|.
 #define LOGIT(j, x, p, e, low, u) \
 	VMOVUPS (64*j)(LOGITS), x \
-	VPTERNLOGD.BCST $0x6c, K(const_kSign), x, p \
-	VMOVUPS p, NEWW(j)
-#define NEGATE(j, x, p, e, low, u) VPORD.BCST K(const_kSign), x, x
+	VPORD.BCST K(const_kSign), x, x
 
-#define DECODELABELS \
+// LABEL, WEIGH and SIGN: the weight, negative for positives and 0 for ignored cells, by the low
+// bits of the label, and w = -z by the sign of the weight. They clobber x, Z29 and Z31.
+#define LABEL(j, x, p, e, low, u) VPMOVSXBD (16*j)(LABELS), x
+#define WEIGHT(j, x, p, e, low, u) \
+	VPERMILPS x, Z29, x \
+	VMOVUPS x, NEWA(j)
+#define WEIGH \
 	VBROADCASTF32X4 params_signedWeight(PARAMS), Z29 \
-	ENTER(WEIGH)
+	ENTER(WEIGHT)
+#define SIGNED(j, x, p, e, low, u) \
+	VPTERNLOGD $0x6a, (64*j)(LOGITS), Z31, x \
+	VMOVUPS x, NEWW(j)
+#define SIGN \
+	VBROADCASTSS K(const_kSign), Z31 \
+	ENTER(SIGNED)
 
 // UNLESS: jumps if no bit of mask is set. Clobbers AX.
 #define UNLESS(mask, label) \
@@ -105,7 +110,9 @@ within:
 #define CLAMP(j, x, p, e, low, u) VPMINSD.BCST params_end(PARAMS), x, x
 
 #define CLAMPCLIP(j, x, p, e, low, u) \
-	VMOVUPS NEWW(j), p \
+	VPMOVSXBD (16*j)(LABELS), p \
+	VPSLLD $31, p, p \
+	VPXORD (64*j)(LOGITS), p, p \
 	VMAXPS.BCST params_right(PARAMS), p, p \
 	VPORD.BCST K(const_kSign), p, x \
 	VPMINSD.BCST K(const_kWrongEnd), x, x
@@ -162,8 +169,8 @@ within:
 #define TWICE(j, x, t, e, low, y) VADDPS low, low, low
 
 #define OUTPLAIN \
-	ENTER(ONEPLUS) \
 	ENTER(POWEROF2) \
+	ENTER(ONEPLUS) \
 	ENTER(SCALED) \
 	ENTER(MISSED) \
 	ENTER(MISSEDT) \
@@ -269,9 +276,8 @@ within:
 #define WIDE2(j, q, e, eW, m, u, x) VFMADD213PS eW, u, q
 #define WIDE3(j, q, e, eW, m, u, x) \
 	VMOVUPS W(j), u \
-	VPMAXSD.BCST K(const_kZero), u, u \
-	VMULPS.BCST K(const_kWide), u, u
-#define WIDE4(j, q, e, eW, m, u, x) VADDPS u, q, q
+	VPMAXSD.BCST K(const_kZero), u, u
+#define WIDE4(j, q, e, eW, m, u, x) VFMADD231PS.BCST K(const_kWide), u, q
 #define FIRST5(j, q, e, eW, m, u, x) \
 	RIGHT(j, u) \
 	ONSIDEB(eW, K(const_kWide), u) \
@@ -424,6 +430,11 @@ flushed:
 	SLOPE(j, e, K(const_kOne), u, x) \
 	VMULPS.BCST params_slopeWrong(PARAMS), e, low
 
+// For gamma 2.
+#define SLOPETWO1(j, q, e, low, m, u, x) \
+	SLOPE(j, e, K(const_kOne), u, x) \
+	VADDPS e, e, low
+
 #define SLOPEWIDE1(j, q, e, eW, m, u, x) \
 	SLOPE(j, eW, K(const_kWide), u, x) \
 	VMULPS.BCST params_slopeWrong(PARAMS), eW, eW
@@ -484,6 +495,7 @@ great: \
 finish: \
 	LEAVE(FINISH5)
 
+#define SLOPESTWO SLOPES(SLOPETWO1, SLOPEPLAIN3, SLOPEPLAINTINY)
 #define SLOPESPLAIN SLOPES(SLOPEPLAIN1, SLOPEPLAIN3, SLOPEPLAINTINY)
 #define SLOPESWIDE SLOPES(SLOPEWIDE1, SLOPEWIDE3, NOROW)
 #define SLOPESCLIP SLOPES(SLOPEWIDE1, SLOPEWIDE3, SLOPECLIPTINY)
@@ -493,48 +505,47 @@ finish: \
 // ---- Both at once ----
 
 // BOTH: labels and logits to exp(r) - 1 of the entering step; of the leaving one L, unless ROW3
-// to ROW5 come later, and m; of the one before that the losses are added
-// up. D and ROW are the steps of DENOMINATOR, DIVIDE, and SOFTPLUS and MODULATE. The order is
-// measured.
+// to ROW5 come later, and m; of the one before that the losses are added up. D and ROW are the
+// steps of DENOMINATOR, DIVIDE, and SOFTPLUS and MODULATE. The order is measured.
 #define BOTH(within, CLAMP, ROUND, SPLIT, BEGIN, LOG, FLUSHLOSSES, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
 	LEAVE(LOSS) \
 	BEGIN \
 	LOG(const_kLogQ7) \
-	LOG(const_kLogQ6) \
 	LEAVE(D1) \
+	LOG(const_kLogQ6) \
 	LEAVE(D2) \
-	ENTER(LABEL) \
 	FLUSHLOSSES \
-	LEAVE(D3) \
-	ADDUP1 \
 	LOG(const_kLogQ5) \
+	LEAVE(D3) \
 	LEAVE(D4) \
-	LOG(const_kLogQ4) \
-	LOG(const_kLogQ3) \
-	LEAVE(ROW1) \
-	ADDUP2 \
-	DECODELABELS \
+	ADDUP1 \
 	ENTER(LOGIT) \
-	LOG(const_kLogQ2) \
-	LOG(const_kLogQ1) \
-	ENTER(NEGATE) \
+	LOG(const_kLogQ4) \
+	ADDUP2 \
 	LIMIT(CLAMP, within) \
 	ROUND \
-	LOG(const_kLogQ0) \
 	ENTER(SPLIT) \
 	ENTER(REDUCEHIGH) \
 	ENTER(REDUCELOW) \
+	LOG(const_kLogQ3) \
 	EXPBEGIN \
 	ENTER(EXP3) \
 	ENTER(EXP2) \
+	LOG(const_kLogQ2) \
+	LOG(const_kLogQ1) \
 	ENTER(EXP1) \
 	ENTER(EXP0) \
+	LEAVE(ROW1) \
+	LOG(const_kLogQ0) \
 	LEAVE(ROW2) \
 	LEAVE(ROW3) \
-	LEAVE(ROW4) \
 	ENTER(EXPMUL) \
 	ENTER(EXPEND) \
-	LEAVE(ROW5)
+	ENTER(LABEL) \
+	LEAVE(ROW4) \
+	LEAVE(ROW5) \
+	WEIGH \
+	SIGN
 
 #define NOBEGIN
 #define NOLOG(k)
@@ -594,10 +605,10 @@ special: \
 	LOSSES \
 	RET
 
-#define PLAIN(sum, each, grad, D1, D2, D3, D4, ROW1, ROW3, ROW4, ROW5) \
+#define PLAIN(sum, each, grad, D1, D2, D3, D4, ROW1, ROW3, ROW4, ROW5, SLOPES) \
 	VARIANT(sum, CLAMP, ROUNDPLAIN, SPLITPLAIN, D1, D2, D3, D4, ROW1, PLAIN2, ROW3, ROW4, ROW5, DONE, DONE, DONE, OUTPLAIN, DONE) \
 	VARIANT(each, CLAMP, ROUNDPLAIN, SPLITPLAIN, D1, D2, D3, D4, ROW1, PLAIN2, ROW3, ROW4, ROW5, DONE, EACHESPLAIN, DONE, OUTPLAIN, DONE) \
-	VARIANT(grad, CLAMP, ROUNDPLAIN, SPLITPLAIN, D1, D2, D3, D4, ROW1, PLAIN2, ROW3, ROW4, ROW5, DONE, SLOPESPLAIN, DONE, OUTPLAIN, GRADSPLAIN)
+	VARIANT(grad, CLAMP, ROUNDPLAIN, SPLITPLAIN, D1, D2, D3, D4, ROW1, PLAIN2, ROW3, ROW4, ROW5, DONE, SLOPES, DONE, OUTPLAIN, GRADSPLAIN)
 
 #define WIDE(sum, each, grad, CLAMP, D1, D2, D3, ROW3, ROW4, ROW5, REST, SLOPES, BACK) \
 	VARIANT(sum, CLAMP, ROUNDWIDE, SPLITWIDE, D1, D2, NOROW, D3, WIDE1, WIDE2, ROW3, ROW4, ROW5, REST, DONE, BACK, OUTWIDE, DONE) \
@@ -606,10 +617,10 @@ special: \
 
 #define LOADW4(j, q, e, low, m, u, x) VMOVUPS W(j), u
 
-PLAIN(plain15Sum, plain15Each, plain15Grad, FIRST1, NOROW, NOROW, DIVIDE15, PLAIN1, NOROW, LOADW4, ADDW5)
-PLAIN(plain2Sum, plain2Each, plain2Grad, SQUARE1, SQUARE2, NOROW, DIVIDE, PLAIN1, PLAIN3, PLAIN4, PLAIN5)
-PLAIN(plain3Sum, plain3Each, plain3Grad, SQUARE1, SQUARE2, CUBE3, DIVIDE, PLAIN1, CUBED3, PLAIN4, PLAIN5)
-PLAIN(plain4Sum, plain4Each, plain4Grad, SQUARE1, SQUARE2, FOURTH3, DIVIDE, PLAIN1, PLAIN3, PLAIN4, FOURTH5)
+PLAIN(plain15Sum, plain15Each, plain15Grad, FIRST1, NOROW, NOROW, DIVIDE15, PLAIN1, NOROW, LOADW4, ADDW5, SLOPESPLAIN)
+PLAIN(plain2Sum, plain2Each, plain2Grad, SQUARE1, SQUARE2, NOROW, DIVIDE, PLAIN1, PLAIN3, PLAIN4, PLAIN5, SLOPESTWO)
+PLAIN(plain3Sum, plain3Each, plain3Grad, SQUARE1, SQUARE2, CUBE3, DIVIDE, PLAIN1, CUBED3, PLAIN4, PLAIN5, SLOPESPLAIN)
+PLAIN(plain4Sum, plain4Each, plain4Grad, SQUARE1, SQUARE2, FOURTH3, DIVIDE, PLAIN1, PLAIN3, PLAIN4, FOURTH5, SLOPESPLAIN)
 WIDE(wide0Sum, wide0Each, wide0Grad, CLAMP, NOROW, NOROW, DIVIDE0, WIDE3, WIDE4, NOROW, DONE, SLOPESWIDE, DONE)
 WIDE(wide05Sum, wide05Each, wide05Grad, CLAMP, FIRST1, NOROW, DIVIDE05, WIDE3, WIDE4, NOROW, DONE, SLOPESWIDE, DONE)
 WIDE(wide1Sum, wide1Each, wide1Grad, CLAMP, FIRST1, NOROW, DIVIDE, WIDE3, WIDE4, FIRST5, DONE, SLOPESWIDE, DONE)
