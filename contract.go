@@ -244,6 +244,7 @@ type params struct {
 	end          vec // without clip, -|w| is raised to this: beyond, all is tiny or e has no effect
 	right        vec // with clip and in general gamma, w is raised to this: beyond, all is tiny
 	tiny         vec // the greatest loss that is too small, in the kernel's scale
+	least        vec // the next one: the least that is not
 	unscale      vec // what brings a plain loss, or a wide one times unwide, to its own scale
 	gamma        vec
 	slopeRight   vec // gamma*(1-q)*(1+e) on the right side: a constant
@@ -280,7 +281,8 @@ func newParams(c *config) params {
 	}
 	p.weight = table(scaleb(c.neg, weightExp), scaleb(c.pos, weightExp))
 	p.signedWeight = table(scaleb(c.neg, weightExp), -scaleb(c.pos, weightExp))
-	p.tiny = splat(below(scaleb(1, p.exponent-126)))
+	p.least = splat(scaleb(1, p.exponent-126))
+	p.tiny = splat(below(p.least[0]))
 	p.power, p.unscaleSum = scaleb(1, p.exponent), math.Ldexp(1, -p.exponent)
 	if p.form.wide() {
 		p.unscale = splat(scaleb(1, wideExp-p.exponent))

@@ -35,12 +35,13 @@ type job struct {
 // A frame is what a kernel reads and writes besides the cells, one per
 // goroutine. The assembly knows its layout through go_asm.h.
 type frame struct {
-	p        *params
-	scale    vec         // of gradients: the call's scale times p.unscale
-	tinyGrad vec         // the greatest gradient that is too small, in the kernel's scale
-	safe     float32     // minus the magnitude of a logit up to which nothing is tiny
-	lanes    [8]float64  // sums of the block, in the kernel's scale
-	column   [16]float32 // T of the group at hand
+	p         *params
+	scale     vec         // of gradients: the call's scale times p.unscale
+	tinyGrad  vec         // the greatest gradient that is too small, in the kernel's scale
+	leastGrad vec         // the next one
+	safe      float32     // minus the magnitude of a logit up to which nothing is tiny
+	lanes     [8]float64  // sums of the block, in the kernel's scale
+	column    [16]float32 // T of the group at hand
 }
 
 // run does the whole of a call.
@@ -116,7 +117,7 @@ func (l *Loss) setFrame(f *frame, j *job) {
 func (f *frame) setScale(scale float32) {
 	f.scale = splat(scale * f.p.unscale[0])
 	if a := math.Abs(float64(scale)); a >= 1 || a == 0 {
-		f.tinyGrad = f.p.tiny
+		f.tinyGrad, f.leastGrad = f.p.tiny, f.p.least
 	} else {
 		// The least gradient that stands for one of at least 2^-126 after it is multiplied
 		// by scale, and the one before that in the kernel's scale.
@@ -124,7 +125,8 @@ func (f *frame) setScale(scale float32) {
 		if float64(least)*a < 0x1p-126 {
 			least = math.Nextafter32(least, 1)
 		}
-		f.tinyGrad = splat(below(least * f.p.power))
+		f.leastGrad = splat(least * f.p.power)
+		f.tinyGrad = splat(below(f.leastGrad[0]))
 	}
 }
 

@@ -365,7 +365,7 @@ unclipped:
 	VPXORD m, m, m
 
 // TINY: m = mask of the losses that are not above tiny, by the sign of the difference of the bits.
-#define TINY1(j, q, e, low, m, u, x) VPSUBD.BCST params_tiny(PARAMS), x, m
+#define TINY1(j, q, e, low, m, u, x) VPSUBD.BCST params_least(PARAMS), x, m
 #define TINY2(j, q, e, low, m, u, x) VPSRAD $31, m, m
 #define FLUSH(j, q, e, low, m, u, x) VPANDND x, m, x
 
@@ -401,7 +401,7 @@ flushed:
 // Each writes the losses at once; u takes the place of m.
 #define VALUE(j, q, e, low, m, u, x) \
 	LOSS(j, q, e, low, m, u, x) \
-	VPSUBD.BCST params_tiny(PARAMS), x, u \
+	VPSUBD.BCST params_least(PARAMS), x, u \
 	VPSRAD $31, u, u \
 	VPANDND x, u, x
 
@@ -463,7 +463,7 @@ flushed:
 #define FINISH2(j, q, e, low, m, u, x) VMULPS m, x, x
 #define FINISH3(j, q, e, low, m, u, x) \
 	VPANDD.BCST K(const_kMagnitude), x, u \
-	VPSUBD.BCST frame_tinyGrad(FRAME), u, u \
+	VPSUBD.BCST frame_leastGrad(FRAME), u, u \
 	VPSRAD $31, u, u
 #define WIDESCALE(j, q, e, low, m, u, x) VPSUBD.BCST K(const_kWideBits), x, x
 #define FINISH4(j, q, e, low, m, u, x) VPANDND x, u, x

@@ -151,7 +151,7 @@ func (c *cell) wide() {
 func (c *cell) power(log1pE float32) float32 {
 	g := c.p.gamma[0]
 	z := min(max(c.w, c.p.right[0]), 0)
-	hi := g * z
+	hi := float32(g * z)
 	lo := fma32(g, z, -hi)
 	lo = fma32(-g, log1pE, lo)
 	n, s := round(hi+lo, magicWide)

@@ -1,5 +1,3 @@
-//go:build amd64
-
 package focal
 
 import (
@@ -72,7 +70,7 @@ func tinyInputs(l *Loss, scale float32) (inputs []tinyInput) {
 				border := math.Float32frombits(uint32(sort.Search(int(math.Float32bits(far)), func(i int) bool {
 					return math.Float32frombits(uint32(i)) >= 0.5 && zero(math.Float32frombits(uint32(i)))
 				})))
-				for _, reach := range []float32{-0.1, -0x1p-13, 0x1p-13, 0.1} {
+				for _, reach := range []float32{-0.1, -0x1p-19, 0x1p-19, 0.1} {
 					inputs = append(inputs,
 						tinyCells(side*border, reach, label, 0, 20, 0),
 						tinyCells(side*border, reach, label, 0, groupCells, 0),
@@ -94,7 +92,7 @@ func tinyCells(x, reach float32, label uint8, before, n, after int) tinyInput {
 	for i := range in.labels {
 		in.labels[i] = Ignore
 		if c := i - before; c >= 0 && c < n {
-			in.logits[i] = x * (1 + reach*float32(c+1)/float32(n))
+			in.logits[i] = x * (1 + reach*float32(c)/float32(n))
 			in.labels[i] = label
 		}
 	}
