@@ -330,7 +330,7 @@ func weightExponent(pos, neg float32) int {
 	return exp - 1
 }
 
-// safe returns the magnitude of a logit up to which no loss is tiny, and with grad no gradient
+// safe returns the magnitude of a logit below which no loss is tiny, and with grad no gradient
 // before or after it is multiplied by scale, and nothing is clamped. At least half of e is left
 // of q, and of L on the right side, so losses and gradients are at least 2^leastWeight * (e/2)^(gamma+1).
 func (p *params) safe(grad bool, scale float32) float32 {

@@ -39,7 +39,7 @@ type frame struct {
 	scale     vec         // of gradients: the call's scale times p.unscale
 	tinyGrad  vec         // the greatest gradient that is too small, in the kernel's scale
 	leastGrad vec         // the next one
-	safe      float32     // minus the magnitude of a logit up to which nothing is tiny
+	safe      float32     // minus the magnitude of a logit below which nothing is tiny
 	lanes     [8]float64  // sums of the block, in the kernel's scale
 	column    [16]float32 // T of the group at hand
 }

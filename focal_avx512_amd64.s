@@ -13,7 +13,7 @@
 // CPUs, so that four rows fill the pipes for as long as a multiplication takes; hence
 // everything goes four rows abreast. The two pipes that multiply bind: whatever can be is
 // done by additions, integers and VPTERNLOGD; compares into masks go through those pipes
-// and are avoided. Where no logit of a step is beyond frame.safe, what only tiny or clamped
+// and are avoided. Where all logits of a step are below frame.safe, what only tiny or clamped
 // results need is left out.
 //
 // AVX512F is needed; the label pass also needs AVX512BW and POPCNT.
@@ -100,7 +100,7 @@
 	VPMAXSD Z4, Z5, Z29 \
 	VPMAXSD Z6, Z7, Z31 \
 	VPMAXSD Z29, Z31, Z31 \
-	VPCMPGTD.BCST frame_safe(FRAME), Z31, NEWTINY \
+	VPCMPD.BCST $5, frame_safe(FRAME), Z31, NEWTINY \
 	UNLESS(NEWTINY, within) \
 	VPCMPGTD.BCST K(const_kHuge), Z31, SPECIAL \
 	ENTER(CLAMP) \

@@ -98,3 +98,20 @@ func tinyCells(x, reach float32, label uint8, before, n, after int) tinyInput {
 	}
 	return in
 }
+
+// TestTinyAtZero: with a great gamma and a small weight and scale, all gradients are tiny, those of logits 0
+// too.
+func TestTinyAtZero(t *testing.T) {
+	x, y := make([]float32, 200), make([]uint8, 200)
+	for i := range y {
+		y[i] = uint8(i % 2)
+	}
+	for _, k := range Kernels() {
+		l := must(t, -1, 64, WithClassWeights(0x1p-24, 0x1p-24), WithKernel(k))
+		for i, g := range compute(t, l, x, y, -0x1p-60).grad {
+			if math.Float32bits(g) != 0 {
+				t.Fatalf("kernel %s: gradient %d is %g, want +0", k, i, g)
+			}
+		}
+	}
+}
