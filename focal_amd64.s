@@ -34,23 +34,24 @@
 #define W(j) (0+32*j)(LEAVING) // -z
 #define A(j) (128+32*j)(LEAVING) // weight
 #define E(j) (256+32*j)(LEAVING) // e; wide: times 2^64
-#define LOW(j) (384+32*j)(LEAVING) // plain: what 1+t misses, twice
+#define TS(j) (384+32*j)(LEAVING) // wide: e - 2^n, times 2^64
 #define EF(j) (512+32*j)(LEAVING) // wide: e, at least 2^-27
 #define SIGN(j) (640+32*j)(LEAVING) // of the gradient
 #define M(j) (768+32*j)(LEAVING) // a * q^gamma
-#define E2(j) (896+32*j)(LEAVING) // plain: e*e
+#define E2(j) (896+32*j)(LEAVING) // e^2; wide: times 2^64
 #define IN(j) (896+32*j)(LEAVING) // clip: mask of L that was not clamped
 #define L(j) (1024+32*j)(LEAVING) // softplus(w); wide: times 2^64
-#define POWEROF2(j) (1152+32*j)(LEAVING) // exponent field of a 2^n
+#define POWEROF2(j) (1152+32*j)(LEAVING) // exponent field of a 2^n; wide: 2^(n+64)
 #define SPECIAL 1280(LEAVING) // not 0: there is a logit for the oracle
 #define SLOT 1344
 
 #define NEWW(j) (0+32*j)(ENTERING)
 #define NEWA(j) (128+32*j)(ENTERING)
 #define NEWE(j) (256+32*j)(ENTERING)
-#define NEWLOW(j) (384+32*j)(ENTERING)
+#define NEWTS(j) (384+32*j)(ENTERING)
 #define NEWEF(j) (512+32*j)(ENTERING)
 #define NEWSIGN(j) (640+32*j)(ENTERING)
+#define NEWE2(j) (896+32*j)(ENTERING)
 #define NEWPOWEROF2(j) (1152+32*j)(ENTERING)
 #define NEWSPECIAL 1280(ENTERING)
 
@@ -170,35 +171,52 @@
 #define EXPMUL(j, r, p) VMULPS r, p, p
 #define EXPEND(j, r, p) VFMADD213PS r, r, p
 
-// OUT: e from t = exp(r) - 1; plain, what 1+t misses, twice; wide, e as an argument. Clobbers t,
-// y, Y13-15.
+// OUT: e and e^2 from t = exp(r) - 1; wide, e times 2^64 and what it is the sum of, and e as an
+// argument. Clobbers t, y, Y14, Y15.
+
+// SQUAREEXP: Y15 = exp(2*r).
+#define SQUAREEXP(t) \
+	VADDPS K(const_kTwo), t, Y15 \
+	VFMADD213PS K(const_kOne), t, Y15
+
 #define OUTPLAIN(j, y, t) \
-	VMOVUPS K(const_kOne), Y15 \
-	VADDPS Y15, t, y \
-	VSUBPS y, Y15, Y15 \
-	VPADDD NEWPOWEROF2(j), y, y \
-	VADDPS t, Y15, Y15 \
+	VMOVUPS NEWPOWEROF2(j), Y14 \
+	VADDPS K(const_kOne), t, y \
+	SQUAREEXP(t) \
+	VPADDD Y14, y, y \
+	VPADDD Y14, Y14, Y14 \
+	VPADDD Y14, Y15, Y15 \
 	VMOVUPS y, NEWE(j) \
-	VADDPS Y15, Y15, Y15 \
-	VMOVUPS Y15, NEWLOW(j)
+	VMOVUPS Y15, NEWE2(j)
 
 #define OUTWIDE(j, y, t) \
 	VMOVUPS NEWPOWEROF2(j), Y15 \
 	VADDPS K(const_kOne), t, y \
-	VFMADD213PS Y15, Y15, t \
+	VMULPS Y15, t, t \
 	VPADDD NEWEF(j), y, y \
+	VADDPS t, Y15, Y15 \
 	VPSUBD K(const_kOneWide), y, y \
-	VMOVUPS t, NEWE(j) \
+	VMOVUPS t, NEWTS(j) \
+	VMOVUPS Y15, NEWE(j) \
 	VMOVUPS y, NEWEF(j)
+
+#define OUTCLIP2(j, y, t) \
+	VMOVUPS NEWPOWEROF2(j), Y14 \
+	SQUAREEXP(t) \
+	VPADDD Y14, Y14, Y14 \
+	VPSUBD K(const_kSquareWide), Y14, Y14 \
+	VPADDD Y14, Y15, Y15 \
+	VMOVUPS Y15, NEWE2(j) \
+	OUTWIDE(j, y, t)
 
 // ---- Leaving a step, row by row ----
 
 // LOG: Y0-3 = Q for e in ARG, step by step. Clobbers Y12.
-#define LOGQ8(j, q) VMOVAPS Y12, q
+#define LOGQ7(j, q) VMOVAPS Y12, q
 
 #define LOGBEGIN \
-	VMOVUPS K(const_kLogQ8), Y12 \
-	LEAVE(LOGQ8)
+	VMOVUPS K(const_kLogQ7), Y12 \
+	LEAVE(LOGQ7)
 
 #define LOG(ARG, k) \
 	VMOVUPS K(k), Y12 \
@@ -210,7 +228,7 @@
 // SOFTPLUSPLAIN: Q to L. Out: Y13 = e, Y14 = e^2, Y15 = w. Clobbers Y12.
 #define SOFTPLUSPLAIN(j, q) \
 	VMOVUPS E(j), Y13 \
-	VMULPS Y13, Y13, Y14 \
+	VMOVUPS E2(j), Y14 \
 	VFMADD213PS Y13, Y14, q \
 	VMOVUPS W(j), Y15 \
 	VPMAXSD K(const_kZero), Y15, Y12 \
@@ -221,7 +239,8 @@
 	VMOVUPS EF(j), Y13 \
 	VMOVUPS E(j), Y14 \
 	VMULPS Y13, Y14, Y15 \
-	VFMADD213PS Y14, Y15, q
+	VFMADD213PS TS(j), Y15, q \
+	VADDPS POWEROF2(j), q, q
 
 // ADDW: log1p(e) to L. Out: Y15 = w. Clobbers Y12.
 #define ADDW(j, q) \
@@ -250,7 +269,6 @@
 
 #define MODULATE2(j) \
 	VMOVUPS K(const_kOne), Y12 \
-	VFMADD132PS LOW(j), Y14, Y14 \
 	ONSIDE(Y15, Y14, Y12, Y14) \
 	VADDPS K(const_kTwo), Y13, Y15 \
 	VFMADD213PS Y12, Y13, Y15 \
@@ -260,7 +278,6 @@
 
 #define MODULATE3(j) \
 	VMOVUPS K(const_kOne), Y12 \
-	VFMADD132PS LOW(j), Y14, Y14 \
 	VMULPS Y13, Y14, Y14 \
 	ONSIDE(Y15, Y14, Y12, Y14) \
 	VADDPS K(const_kTwo), Y13, Y15 \
@@ -273,7 +290,6 @@
 
 #define MODULATE4(j) \
 	VMOVUPS K(const_kOne), Y12 \
-	VFMADD132PS LOW(j), Y14, Y14 \
 	ONSIDE(Y15, Y14, Y12, Y14) \
 	VADDPS K(const_kTwo), Y13, Y15 \
 	VFMADD213PS Y12, Y13, Y15 \
@@ -302,8 +318,7 @@
 	VMULPS Y14, Y12, Y12
 
 #define MODULATE2CLIP(j) \
-	VMULPS K(const_kHalfUnwide), Y14, Y14 \
-	VMULPS Y14, Y14, Y14 \
+	VMOVUPS E2(j), Y14 \
 	VMOVUPS K(const_kWide), Y12 \
 	ONSIDE(Y15, Y14, Y12, Y14) \
 	VMOVUPS K(const_kOne), Y12 \
@@ -501,11 +516,10 @@ reduced:
 // LEAVEROW for each row. A chain of dependent instructions is spread over the whole.
 #define BOTH(KEEP, CLAMP, ROUND, SPLIT, OUT_, BEGIN, LOG, ARG, LEAVEROW, SOFTPLUS, MODULATE, MODE) \
 	BEGIN \
-	LOG(ARG, const_kLogQ7) \
+	LOG(ARG, const_kLogQ6) \
 	VMOVUPS params_weight(PARAMS), Y13 \
 	DECODE(KEEP, 0, Y4) \
 	DECODE(KEEP, 1, Y5) \
-	LOG(ARG, const_kLogQ6) \
 	DECODE(KEEP, 2, Y6) \
 	DECODE(KEEP, 3, Y7) \
 	LOG(ARG, const_kLogQ5) \
@@ -598,10 +612,10 @@ special: \
 	VARIANT(each, NOSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, SOFTPLUSWIDE, MODULATE, EACHWIDE, DONE, DONE) \
 	VARIANT(grad, KEEPSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, SOFTPLUSWIDE, MODULATE, KEEPM, DONE, GRADSWIDE)
 
-#define LATERS(sum, each, grad, CLAMP, SOFTPLUS, MODULATE, KEEPM, REST, GRADS) \
-	VARIANT(sum, NOSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, SOFTPLUS, MODULATE, KEEPM, REST, LEAVE(LATERVALUE)) \
-	VARIANT(each, NOSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, SOFTPLUS, MODULATE, KEEPM, REST, LEAVE(LATEREACH)) \
-	VARIANT(grad, KEEPSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, SOFTPLUS, MODULATE, KEEPM, REST, GRADS)
+#define LATERS(sum, each, grad, CLAMP, OUT_, SOFTPLUS, MODULATE, KEEPM, REST, GRADS) \
+	VARIANT(sum, NOSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUT_, EF, SOFTPLUS, MODULATE, KEEPM, REST, LEAVE(LATERVALUE)) \
+	VARIANT(each, NOSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUT_, EF, SOFTPLUS, MODULATE, KEEPM, REST, LEAVE(LATEREACH)) \
+	VARIANT(grad, KEEPSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUT_, EF, SOFTPLUS, MODULATE, KEEPM, REST, GRADS)
 
 PLAIN(plain15Sum, plain15Each, plain15Grad, MODULATE15)
 PLAIN(plain2Sum, plain2Each, plain2Grad, MODULATE2)
@@ -610,11 +624,11 @@ PLAIN(plain4Sum, plain4Each, plain4Grad, MODULATE4)
 WIDE(wide0Sum, wide0Each, wide0Grad, MODULATE0)
 WIDE(wide05Sum, wide05Each, wide05Grad, MODULATE05)
 WIDE(wide1Sum, wide1Each, wide1Grad, MODULATE1)
-LATERS(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, LOG1PWIDE, LATER, NOTHING, POWERED, GRADSWIDE)
-LATERS(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, SOFTPLUSWIDE, MODULATE0, KEEPM, CLIPPED, GRADSCLIP)
-LATERS(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, SOFTPLUSWIDE, MODULATE1, KEEPM, CLIPPED, GRADSCLIP)
-LATERS(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, SOFTPLUSWIDE, MODULATE2CLIP, KEEPM, CLIPPED, GRADSCLIP)
-LATERS(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, LOG1PWIDE, LATER, NOTHING, POWEREDCLIP, GRADSCLIP)
+LATERS(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, OUTWIDE, LOG1PWIDE, LATER, NOTHING, POWERED, GRADSWIDE)
+LATERS(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, OUTWIDE, SOFTPLUSWIDE, MODULATE0, KEEPM, CLIPPED, GRADSCLIP)
+LATERS(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, OUTWIDE, SOFTPLUSWIDE, MODULATE1, KEEPM, CLIPPED, GRADSCLIP)
+LATERS(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, OUTCLIP2, SOFTPLUSWIDE, MODULATE2CLIP, KEEPM, CLIPPED, GRADSCLIP)
+LATERS(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, OUTWIDE, LOG1PWIDE, LATER, NOTHING, POWEREDCLIP, GRADSCLIP)
 
 // The variants by form and mode.
 #define ROW(form, sum, each, grad) \

@@ -203,24 +203,45 @@ GLOBL tables<>(SB), RODATA|NOPTR, $80
 	ROWS(VFMUL, X, p, p) \
 	ROWS(VFMLA, X, p, X)
 
-// OUTPLAIN: E = e and Q = 1+t for t in X and n in P. Clobbers P, T0.
-#define OUTPLAIN \
-	CONST(const_kOne, T0) \
-	ROWSM(VFADD, T0, X, Q) \
-	ROWSM(VSHL, 23, P, P) \
-	ROWS(VFMUL, P, Q, E)
+// SQUAREEXP: Q = exp(2*r) for t in X. Clobbers Y, T0.
+#define SQUAREEXP \
+	CONST(const_kTwo, T0) \
+	COPY(const_kOne, Q) \
+	ROWSM(VFADD, T0, X, Y) \
+	ROWS(VFMLA, Y, X, Q)
 
-// OUTWIDE: X = e times 2^64 and E = e, raised to 2^-27, for t in X and n in P. The oracle
-// raises n; but so small an e shows nowhere, and this is shorter. Clobbers P, Q, T.
-#define OUTWIDE \
+// OUTPLAIN: E = e and X = e^2 for t in X and n in P. Clobbers Y, P, Q, T0.
+#define OUTPLAIN \
+	SQUAREEXP \
 	CONST(const_kOne, T0) \
+	ROWSM(VFADD, T0, X, Y) \
+	ROWSM(VSHL, 23, P, P) \
+	ROWS(VFMUL, P, Y, E) \
+	ROWS(VFMUL, P, P, P) \
+	ROWS(VFMUL, P, Q, X)
+
+// OUTWIDE: X = e times 2^64, the sum of Y and, in slots, 2^(n+64), and E = e, raised to 2^-27, for t in
+// X and n in P. The oracle raises n; but so small an e shows nowhere, and this is shorter.
+// Clobbers P, Q, T.
+#define OUTWIDE \
 	CONST(const_kWideBits, T1) \
 	LDRQ(LEAST, TABLES, T2) \
-	ROWSM(VFADD, T0, X, Q) \
 	ROWSM(VSHL, 23, P, P) \
-	ROWS(VFMUL, P, Q, X) \
+	STORE(P, 0, 16, SLOTS) \
+	ROWS(VFMUL, P, X, Y) \
+	ROWS(VFADD, P, Y, X) \
 	ROWSM(VSUB, T1, X, E) \
 	ROWSM(VSMAX, T2, E, E)
+
+// OUTCLIP2: besides, in slots, e^2 times 2^64.
+#define OUTCLIP2 \
+	SQUAREEXP \
+	CONST(const_kSquareWide, T1) \
+	ROWSM(VSHL, 24, P, Y) \
+	ROWSM(VSUB, T1, Y, Y) \
+	ROWS(VADD, Y, Q, Q) \
+	STORE(Q, 64, 16, SLOTS) \
+	OUTWIDE
 
 // ---- Leaving a step ----
 
@@ -242,26 +263,13 @@ GLOBL tables<>(SB), RODATA|NOPTR, $80
 	ROWS2(VCMLT0, W, Q) \
 	ROWSM(VBSL, T0, right, Q)
 
-// MODULATE...: A = a * q^gamma and X = e^2; or, wide, for e times 2^64 in X, T = e^2 times
-// 2^64. They come before log1p, so that it hides the division. Clobber Y, P, Q, T.
-
-#define SQUAREE ROWS(VFMUL, E, E, X)
-
-// EXP2: X = e^2, P = exp(-2*|w|), for t in X and 1+t in Q. Clobbers Q, T0.
-#define EXP2 \
-	CONST(const_kOne, T0) \
-	ROWSN(VFSUB, Q, T0, Q) \
-	ROWS(VFADD, X, Q, Q) \
-	ROWS(VFADD, Q, Q, Q) \
-	SQUAREE \
-	MOVE(X, P) \
-	ROWS(VFMLA, Q, X, P)
+// MODULATE...: A = a * q^gamma; or, wide, for e times 2^64 in X, also T = e^2 times
+// 2^64. They come before log1p, so that it hides the division. Clobber P, Q, T, and plain Y.
 
 #define MODULATE15 \
 	ONSIDE(E, const_kOne) \
 	ONEPLUS \
 	ROWS(VFDIV, P, Q, Q) \
-	SQUAREE \
 	ROWS2(VFSQRT, Q, P) \
 	ROWS(VFMUL, P, Q, Q) \
 	ROWS(VFMUL, Q, A, A)
@@ -269,8 +277,7 @@ GLOBL tables<>(SB), RODATA|NOPTR, $80
 #define MODULATE2 \
 	SQUARE \
 	ROWS(VFDIV, T, A, A) \
-	EXP2 \
-	ONSIDE(P, const_kOne) \
+	ONSIDE(X, const_kOne) \
 	ROWS(VFMUL, Q, A, A)
 
 #define MODULATE3 \
@@ -279,8 +286,7 @@ GLOBL tables<>(SB), RODATA|NOPTR, $80
 	ROWSM(VFADD, P, E, Y) \
 	ROWS(VFMUL, Y, T, T) \
 	ROWS(VFDIV, T, A, A) \
-	EXP2 \
-	ROWS(VFMUL, E, P, P) \
+	ROWS(VFMUL, E, X, P) \
 	ONSIDE(P, const_kOne) \
 	ROWS(VFMUL, Q, A, A)
 
@@ -288,8 +294,7 @@ GLOBL tables<>(SB), RODATA|NOPTR, $80
 	SQUARE \
 	ROWS(VFMUL, T, T, T) \
 	ROWS(VFDIV, T, A, A) \
-	EXP2 \
-	ONSIDE(P, const_kOne) \
+	ONSIDE(X, const_kOne) \
 	ROWS(VFMUL, Q, A, A) \
 	ROWS(VFMUL, Q, A, A)
 
@@ -315,9 +320,7 @@ GLOBL tables<>(SB), RODATA|NOPTR, $80
 #define MODULATE2CLIP \
 	SQUARE \
 	ROWS(VFDIV, T, A, A) \
-	CONST(const_kHalfUnwide, T0) \
-	ROWSM(VFMUL, T0, X, P) \
-	ROWS(VFMUL, P, P, P) \
+	LOAD(LDRQ, 64, 16, SLOTS, P) \
 	ONSIDE(P, const_kWide) \
 	SQUAREEWIDE \
 	ROWS(VFMUL, Q, A, A)
@@ -331,10 +334,9 @@ GLOBL tables<>(SB), RODATA|NOPTR, $80
 	ROWS(VFMLA, p, E, q)
 
 #define LOG \
-	CONST(const_kLogQ8, Q) \
-	COPY(const_kLogQ7, P) \
-	ROWSM(VFMLA, Q, E, P) \
-	LOGSTEP(const_kLogQ6, P, Q) \
+	CONST(const_kLogQ7, P) \
+	COPY(const_kLogQ6, Q) \
+	ROWSM(VFMLA, P, E, Q) \
 	LOGSTEP(const_kLogQ5, Q, P) \
 	LOGSTEP(const_kLogQ4, P, Q) \
 	LOGSTEP(const_kLogQ3, Q, P) \
@@ -354,8 +356,9 @@ GLOBL tables<>(SB), RODATA|NOPTR, $80
 // LOG1PWIDE: Y = log1p(e) times 2^64. Clobbers P, Q.
 #define LOG1PWIDE \
 	LOG \
-	MOVE(X, Y) \
-	ROWS(VFMLA, Q, T, Y)
+	LOAD(LDRQ, 0, 16, SLOTS, P) \
+	ROWS(VFMLA, Q, T, Y) \
+	ROWS(VFADD, P, Y, Y)
 
 // ADDW: Y = log1p(e) to L. Clobbers P, T0, T1.
 #define ADDW \
@@ -571,23 +574,23 @@ special: \
 	VARIANT(each, NOSIGN, CLAMP, const_kMagic, OUTPLAIN, MODULATE, SOFTPLUSPLAIN, NOABS, EACHPLAIN) \
 	VARIANT(grad, SIGN, CLAMP, const_kMagic, OUTPLAIN, MODULATE, SOFTPLUSPLAIN, ABS, GRADPLAIN)
 
-#define WIDE(sum, each, grad, CLAMP, MODULATE, SOFTPLUS, GRAD) \
-	VARIANT(sum, NOSIGN, CLAMP, const_kMagicWide, OUTWIDE, MODULATE, SOFTPLUS, NOABS, NOTHING) \
-	VARIANT(each, NOSIGN, CLAMP, const_kMagicWide, OUTWIDE, MODULATE, SOFTPLUS, NOABS, EACHWIDE) \
-	VARIANT(grad, SIGN, CLAMP, const_kMagicWide, OUTWIDE, MODULATE, SOFTPLUS, ABS, GRAD)
+#define WIDE(sum, each, grad, CLAMP, OUT_, MODULATE, SOFTPLUS, GRAD) \
+	VARIANT(sum, NOSIGN, CLAMP, const_kMagicWide, OUT_, MODULATE, SOFTPLUS, NOABS, NOTHING) \
+	VARIANT(each, NOSIGN, CLAMP, const_kMagicWide, OUT_, MODULATE, SOFTPLUS, NOABS, EACHWIDE) \
+	VARIANT(grad, SIGN, CLAMP, const_kMagicWide, OUT_, MODULATE, SOFTPLUS, ABS, GRAD)
 
 PLAIN(plain15Sum, plain15Each, plain15Grad, MODULATE15)
 PLAIN(plain2Sum, plain2Each, plain2Grad, MODULATE2)
 PLAIN(plain3Sum, plain3Each, plain3Grad, MODULATE3)
 PLAIN(plain4Sum, plain4Each, plain4Grad, MODULATE4)
-WIDE(wide0Sum, wide0Each, wide0Grad, CLAMP, MODULATE0, SOFTPLUSWIDE, GRADWIDE)
-WIDE(wide05Sum, wide05Each, wide05Grad, CLAMP, MODULATE05, SOFTPLUSWIDE, GRADWIDE)
-WIDE(wide1Sum, wide1Each, wide1Grad, CLAMP, MODULATE1, SOFTPLUSWIDE, GRADWIDE)
-WIDE(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, MODULATELATER, SOFTPLUSANY, GRADWIDE)
-WIDE(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, MODULATE0, SOFTPLUSCLIP, GRADCLIP)
-WIDE(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, MODULATE1, SOFTPLUSCLIP, GRADCLIP)
-WIDE(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, MODULATE2CLIP, SOFTPLUSCLIP, GRADCLIP)
-WIDE(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, MODULATELATER, SOFTPLUSCLIPANY, GRADCLIP)
+WIDE(wide0Sum, wide0Each, wide0Grad, CLAMP, OUTWIDE, MODULATE0, SOFTPLUSWIDE, GRADWIDE)
+WIDE(wide05Sum, wide05Each, wide05Grad, CLAMP, OUTWIDE, MODULATE05, SOFTPLUSWIDE, GRADWIDE)
+WIDE(wide1Sum, wide1Each, wide1Grad, CLAMP, OUTWIDE, MODULATE1, SOFTPLUSWIDE, GRADWIDE)
+WIDE(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, OUTWIDE, MODULATELATER, SOFTPLUSANY, GRADWIDE)
+WIDE(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, OUTWIDE, MODULATE0, SOFTPLUSCLIP, GRADCLIP)
+WIDE(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, OUTWIDE, MODULATE1, SOFTPLUSCLIP, GRADCLIP)
+WIDE(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, OUTCLIP2, MODULATE2CLIP, SOFTPLUSCLIP, GRADCLIP)
+WIDE(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, OUTWIDE, MODULATELATER, SOFTPLUSCLIPANY, GRADCLIP)
 
 // The variants by form and mode.
 #define ROW(form, sum, each, grad) \

@@ -45,12 +45,15 @@
 #define NM(j) (0+64*j)(KEPT) // n in the low bits
 #define IN(j) (256+8*j)(KEPT) // clip: columns where L was not clamped
 #define T0(j) (320+64*j)(KEPT) // general gamma: exp(r)-1 of the entering step
-#define KEPTSIZE 576
+#define TS(j) (576+64*j)(KEPT) // wide: e - 2^n of the leaving step, times 2^64
+#define S(j) (832+64*j)(KEPT) // and 2^(n+64)
+#define SQUAREE(j) (1088+64*j)(KEPT) // gamma 2 with clip: e^2, times 2^64
+#define KEPTSIZE 1344
 
 #define K(k) (4*k)(COEF)
 
 // A macro for each row and its registers. Of the leaving step: q holds Q, L and the loss; e;
-// low is what 1+t misses, twice (plain), or e times 2^64 (wide); m = a * q^gamma; u is free.
+// low is e^2 (plain), or e times 2^64 (wide); m = a * q^gamma; u is free.
 // Of the entering one: x to r, and p; both are free for the leaving one after SIGN, p if
 // exp(r)-1 is kept. Z29 and Z31 are for the moment.
 #define LEAVE(ROW) \
@@ -130,7 +133,7 @@ within:
 	ENTER(ROUND)
 
 #define ROUNDWIDE \
-	ROUNDBEGIN(const_kMagicBareWide) \
+	ROUNDBEGIN(const_kMagicWide) \
 	ENTER(ROUND)
 
 // SPLIT: nm to n; nm is kept.
@@ -140,7 +143,7 @@ within:
 
 #define SPLITWIDE(j, x, nm, e, low, u) \
 	VMOVUPS nm, NM(j) \
-	VSUBPS.BCST K(const_kMagicBareWide), nm, nm
+	VSUBPS.BCST K(const_kMagicWide), nm, nm
 
 // REDUCE: x to r for n, in two steps.
 #define REDUCEHIGH(j, x, n, e, low, u) VFMADD231PS.BCST K(const_kLn2HiNeg), n, x
@@ -159,31 +162,37 @@ within:
 #define EXPMUL(j, r, p, e, low, u) VMULPS r, p, p
 #define EXPEND(j, r, p, e, low, u) VFMADD213PS r, r, p
 
-// OUT: e from t = exp(r) - 1; plain, twice what 1+t misses in low; wide, e as an argument in e
-// and e times 2^64 in low. Clobbers y.
+// OUT: from t = exp(r) - 1, e and e^2 (plain), or e as an argument, e times 2^64 and what it is the
+// sum of (wide). Clobbers y, and wide t.
 #define ONEPLUS(j, x, t, e, low, y) VADDPS ONE, t, y
 #define POWEROF2(j, x, t, e, low, y) VPSLLD $23, NM(j), e
-#define MISSED(j, x, t, e, low, y) VSUBPS y, ONE, low
+#define TWOPLUS(j, x, t, e, low, y) VADDPS.BCST K(const_kTwo), t, low
+#define SQUAREEXP(j, x, t, e, low, y) VFMADD213PS ONE, t, low
 #define SCALED(j, x, t, e, low, y) VPADDD y, e, e
-#define MISSEDT(j, x, t, e, low, y) VADDPS t, low, low
-#define TWICE(j, x, t, e, low, y) VADDPS low, low, low
+#define SCALEDTWICE(j, x, t, e, low, y) \
+	VPADDD e, low, low \
+	VPADDD e, low, low
 
 #define OUTPLAIN \
 	ENTER(POWEROF2) \
+	ENTER(TWOPLUS) \
 	ENTER(ONEPLUS) \
-	ENTER(SCALED) \
-	ENTER(MISSED) \
-	ENTER(MISSEDT) \
-	ENTER(TWICE)
+	ENTER(SQUAREEXP) \
+	ENTER(SCALEDTWICE) \
+	ENTER(SCALED)
 
 #define POWEROF2WIDE(j, x, t, e, low, y) \
 	VMOVUPS NM(j), e \
 	VPSLLD $23, e, low \
-	VPMAXSD.BCST K(const_kMagicBareLeast), e, e
+	VPMAXSD.BCST K(const_kMagicLeast), e, e \
+	VMOVUPS low, S(j)
 #define SCALEDWIDE(j, x, t, e, low, y) \
 	VPSLLD $23, e, e \
-	VPADDD y, low, low
-#define UNWIDE(j, x, t, e, low, y) VPSUBD.BCST K(const_kWideBits), e, e
+	VMULPS low, t, t
+#define UNWIDE(j, x, t, e, low, y) \
+	VPSUBD.BCST K(const_kOneWide), e, e \
+	VMOVUPS t, TS(j) \
+	VADDPS t, low, low
 
 #define OUTWIDE \
 	ENTER(POWEROF2WIDE) \
@@ -192,11 +201,23 @@ within:
 	ENTER(UNWIDE) \
 	ENTER(SCALED)
 
+#define SCALEDSQUARE(j, x, t, e, low, y) \
+	VPSLLD $24, NM(j), e \
+	VPSUBD.BCST K(const_kSquareWide), e, e \
+	VPADDD e, low, low \
+	VMOVUPS low, SQUAREE(j)
+
+#define OUTCLIP2 \
+	ENTER(TWOPLUS) \
+	ENTER(SQUAREEXP) \
+	ENTER(SCALEDSQUARE) \
+	OUTWIDE
+
 // ---- Leaving a step, row by row ----
 
 // LOG: q = Q for e, step by step.
 #define LOGBEGIN \
-	VBROADCASTSS K(const_kLogQ8), Z0 \
+	VBROADCASTSS K(const_kLogQ7), Z0 \
 	VMOVAPS Z0, Z1 \
 	VMOVAPS Z0, Z2 \
 	VMOVAPS Z0, Z3
@@ -247,33 +268,31 @@ within:
 
 #define DIVIDE0(j, q, e, low, m, u, x) VMOVUPS A(j), m
 
-// SOFTPLUS and MODULATE: Q to L, and the rest of m. The plain ones, in five steps:
-#define PLAIN1(j, q, e, low, m, u, x) VMULPS e, e, u
-#define PLAIN2(j, q, e, low, m, u, x) VFMADD213PS e, u, q
-#define PLAIN3(j, q, e, low, m, u, x) VFMADD132PS low, u, u
-#define CUBED3(j, q, e, low, m, u, x) \
-	VFMADD132PS low, u, u \
-	VMULPS e, u, u
+// SOFTPLUS and MODULATE: Q to L, and the rest of m. The plain ones, in steps 2 to 5:
+#define PLAIN2(j, q, e, low, m, u, x) VFMADD213PS e, low, q
+#define CUBED3(j, q, e, low, m, u, x) VMULPS e, low, low
 #define PLAIN4(j, q, e, low, m, u, x) \
-	RIGHT(j, low) \
-	ONSIDE(u, ONE, low) \
-	VMOVUPS W(j), u
+	RIGHT(j, u) \
+	ONSIDE(low, ONE, u) \
+	VMOVUPS W(j), low
 #define PLAIN5(j, q, e, low, m, u, x) \
-	VPMAXSD.BCST K(const_kZero), u, u \
-	VMULPS low, m, m \
-	VADDPS u, q, q
+	VPMAXSD.BCST K(const_kZero), low, low \
+	VMULPS u, m, m \
+	VADDPS low, q, q
 #define FOURTH5(j, q, e, low, m, u, x) \
-	VPMAXSD.BCST K(const_kZero), u, u \
-	VMULPS low, m, m \
-	VADDPS u, q, q \
-	VMULPS low, m, m
+	VPMAXSD.BCST K(const_kZero), low, low \
+	VMULPS u, m, m \
+	VADDPS low, q, q \
+	VMULPS u, m, m
 #define ADDW5(j, q, e, low, m, u, x) \
 	VPMAXSD.BCST K(const_kZero), u, u \
 	VADDPS u, q, q
 
 // The wide ones:
 #define WIDE1(j, q, e, eW, m, u, x) VMULPS e, eW, u
-#define WIDE2(j, q, e, eW, m, u, x) VFMADD213PS eW, u, q
+#define WIDE2(j, q, e, eW, m, u, x) \
+	VFMADD213PS TS(j), u, q \
+	VADDPS S(j), q, q
 #define WIDE3(j, q, e, eW, m, u, x) \
 	VMOVUPS W(j), u \
 	VPMAXSD.BCST K(const_kZero), u, u
@@ -283,9 +302,8 @@ within:
 	ONSIDEB(eW, K(const_kWide), u) \
 	VMULPS u, m, m
 #define SQUARECLIP5(j, q, e, eW, m, u, x) \
-	VMULPS.BCST K(const_kHalfUnwide), eW, Z29 \
 	RIGHT(j, u) \
-	VMULPS Z29, Z29, Z29 \
+	VMOVUPS SQUAREE(j), Z29 \
 	ONSIDEB(Z29, K(const_kWide), u) \
 	VMULPS u, m, m
 
@@ -323,14 +341,13 @@ unclipped:
 	VADDPS hi, lo, x
 
 #define POWERREDUCE(nm, lo, hi, x) \
-	VSUBPS.BCST K(const_kMagicBareWide), nm, Z29 \
+	VSUBPS.BCST K(const_kMagicWide), nm, Z29 \
 	VFMADD231PS.BCST K(const_kLn2HiNeg), Z29, hi \
 	VADDPS lo, hi, x \
 	VFMADD231PS.BCST K(const_kLn2LoNeg), Z29, x \
 	VPSLLD $23, nm, hi
 
 #define POWEROUT(j, t, s, m) \
-	VPADDD ONE, s, s \
 	VFMADD213PS s, s, t \
 	VMULPS A(j), t, m
 
@@ -510,7 +527,6 @@ finish: \
 #define BOTH(within, CLAMP, ROUND, SPLIT, BEGIN, LOG, FLUSHLOSSES, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
 	LEAVE(LOSS) \
 	BEGIN \
-	LOG(const_kLogQ7) \
 	LEAVE(D1) \
 	LOG(const_kLogQ6) \
 	LEAVE(D2) \
@@ -605,30 +621,30 @@ special: \
 	LOSSES \
 	RET
 
-#define PLAIN(sum, each, grad, D1, D2, D3, D4, ROW1, ROW3, ROW4, ROW5, SLOPES) \
-	VARIANT(sum, CLAMP, ROUNDPLAIN, SPLITPLAIN, D1, D2, D3, D4, ROW1, PLAIN2, ROW3, ROW4, ROW5, DONE, DONE, DONE, OUTPLAIN, DONE) \
-	VARIANT(each, CLAMP, ROUNDPLAIN, SPLITPLAIN, D1, D2, D3, D4, ROW1, PLAIN2, ROW3, ROW4, ROW5, DONE, EACHESPLAIN, DONE, OUTPLAIN, DONE) \
-	VARIANT(grad, CLAMP, ROUNDPLAIN, SPLITPLAIN, D1, D2, D3, D4, ROW1, PLAIN2, ROW3, ROW4, ROW5, DONE, SLOPES, DONE, OUTPLAIN, GRADSPLAIN)
+#define PLAIN(sum, each, grad, D1, D2, D3, D4, ROW3, ROW4, ROW5, SLOPES) \
+	VARIANT(sum, CLAMP, ROUNDPLAIN, SPLITPLAIN, D1, D2, D3, D4, NOROW, PLAIN2, ROW3, ROW4, ROW5, DONE, DONE, DONE, OUTPLAIN, DONE) \
+	VARIANT(each, CLAMP, ROUNDPLAIN, SPLITPLAIN, D1, D2, D3, D4, NOROW, PLAIN2, ROW3, ROW4, ROW5, DONE, EACHESPLAIN, DONE, OUTPLAIN, DONE) \
+	VARIANT(grad, CLAMP, ROUNDPLAIN, SPLITPLAIN, D1, D2, D3, D4, NOROW, PLAIN2, ROW3, ROW4, ROW5, DONE, SLOPES, DONE, OUTPLAIN, GRADSPLAIN)
 
-#define WIDE(sum, each, grad, CLAMP, D1, D2, D3, ROW3, ROW4, ROW5, REST, SLOPES, BACK) \
-	VARIANT(sum, CLAMP, ROUNDWIDE, SPLITWIDE, D1, D2, NOROW, D3, WIDE1, WIDE2, ROW3, ROW4, ROW5, REST, DONE, BACK, OUTWIDE, DONE) \
-	VARIANT(each, CLAMP, ROUNDWIDE, SPLITWIDE, D1, D2, NOROW, D3, WIDE1, WIDE2, ROW3, ROW4, ROW5, REST, EACHESWIDE, BACK, OUTWIDE, DONE) \
-	VARIANT(grad, CLAMP, ROUNDWIDE, SPLITWIDE, D1, D2, NOROW, D3, WIDE1, WIDE2, ROW3, ROW4, ROW5, REST, SLOPES, BACK, OUTWIDE, GRADSWIDE)
+#define WIDE(sum, each, grad, CLAMP, D1, D2, D3, ROW3, ROW4, ROW5, REST, SLOPES, BACK, OUT_) \
+	VARIANT(sum, CLAMP, ROUNDWIDE, SPLITWIDE, D1, D2, NOROW, D3, WIDE1, WIDE2, ROW3, ROW4, ROW5, REST, DONE, BACK, OUT_, DONE) \
+	VARIANT(each, CLAMP, ROUNDWIDE, SPLITWIDE, D1, D2, NOROW, D3, WIDE1, WIDE2, ROW3, ROW4, ROW5, REST, EACHESWIDE, BACK, OUT_, DONE) \
+	VARIANT(grad, CLAMP, ROUNDWIDE, SPLITWIDE, D1, D2, NOROW, D3, WIDE1, WIDE2, ROW3, ROW4, ROW5, REST, SLOPES, BACK, OUT_, GRADSWIDE)
 
 #define LOADW4(j, q, e, low, m, u, x) VMOVUPS W(j), u
 
-PLAIN(plain15Sum, plain15Each, plain15Grad, FIRST1, NOROW, NOROW, DIVIDE15, PLAIN1, NOROW, LOADW4, ADDW5, SLOPESPLAIN)
-PLAIN(plain2Sum, plain2Each, plain2Grad, SQUARE1, SQUARE2, NOROW, DIVIDE, PLAIN1, PLAIN3, PLAIN4, PLAIN5, SLOPESTWO)
-PLAIN(plain3Sum, plain3Each, plain3Grad, SQUARE1, SQUARE2, CUBE3, DIVIDE, PLAIN1, CUBED3, PLAIN4, PLAIN5, SLOPESPLAIN)
-PLAIN(plain4Sum, plain4Each, plain4Grad, SQUARE1, SQUARE2, FOURTH3, DIVIDE, PLAIN1, PLAIN3, PLAIN4, FOURTH5, SLOPESPLAIN)
-WIDE(wide0Sum, wide0Each, wide0Grad, CLAMP, NOROW, NOROW, DIVIDE0, WIDE3, WIDE4, NOROW, DONE, SLOPESWIDE, DONE)
-WIDE(wide05Sum, wide05Each, wide05Grad, CLAMP, FIRST1, NOROW, DIVIDE05, WIDE3, WIDE4, NOROW, DONE, SLOPESWIDE, DONE)
-WIDE(wide1Sum, wide1Each, wide1Grad, CLAMP, FIRST1, NOROW, DIVIDE, WIDE3, WIDE4, FIRST5, DONE, SLOPESWIDE, DONE)
-WIDE(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW, POWERED, SLOPESWIDE, TAKEN)
-WIDE(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, NOROW, NOROW, DIVIDE0, WIDE3, WIDE4, NOROW, CLIP, SLOPESCLIP, DONE)
-WIDE(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, FIRST1, NOROW, DIVIDE, WIDE3, WIDE4, FIRST5, CLIP, SLOPESCLIP, DONE)
-WIDE(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, SQUARE1, SQUARE2, DIVIDE, WIDE3, WIDE4, SQUARECLIP5, CLIP, SLOPESCLIP, DONE)
-WIDE(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW, POWEREDCLIP, SLOPESCLIP, TAKEN)
+PLAIN(plain15Sum, plain15Each, plain15Grad, FIRST1, NOROW, NOROW, DIVIDE15, NOROW, LOADW4, ADDW5, SLOPESPLAIN)
+PLAIN(plain2Sum, plain2Each, plain2Grad, SQUARE1, SQUARE2, NOROW, DIVIDE, NOROW, PLAIN4, PLAIN5, SLOPESTWO)
+PLAIN(plain3Sum, plain3Each, plain3Grad, SQUARE1, SQUARE2, CUBE3, DIVIDE, CUBED3, PLAIN4, PLAIN5, SLOPESPLAIN)
+PLAIN(plain4Sum, plain4Each, plain4Grad, SQUARE1, SQUARE2, FOURTH3, DIVIDE, NOROW, PLAIN4, FOURTH5, SLOPESPLAIN)
+WIDE(wide0Sum, wide0Each, wide0Grad, CLAMP, NOROW, NOROW, DIVIDE0, WIDE3, WIDE4, NOROW, DONE, SLOPESWIDE, DONE, OUTWIDE)
+WIDE(wide05Sum, wide05Each, wide05Grad, CLAMP, FIRST1, NOROW, DIVIDE05, WIDE3, WIDE4, NOROW, DONE, SLOPESWIDE, DONE, OUTWIDE)
+WIDE(wide1Sum, wide1Each, wide1Grad, CLAMP, FIRST1, NOROW, DIVIDE, WIDE3, WIDE4, FIRST5, DONE, SLOPESWIDE, DONE, OUTWIDE)
+WIDE(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW, POWERED, SLOPESWIDE, TAKEN, OUTWIDE)
+WIDE(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, NOROW, NOROW, DIVIDE0, WIDE3, WIDE4, NOROW, CLIP, SLOPESCLIP, DONE, OUTWIDE)
+WIDE(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, FIRST1, NOROW, DIVIDE, WIDE3, WIDE4, FIRST5, CLIP, SLOPESCLIP, DONE, OUTWIDE)
+WIDE(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, SQUARE1, SQUARE2, DIVIDE, WIDE3, WIDE4, SQUARECLIP5, CLIP, SLOPESCLIP, DONE, OUTCLIP2)
+WIDE(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW, POWEREDCLIP, SLOPESCLIP, TAKEN, OUTWIDE)
 
 // The variants by form and mode.
 #define ROW(form, sum, each, grad) \
@@ -651,7 +667,7 @@ ROW(const_clipAny, clipAnySum, clipAnyEach, clipAnyGrad)
 GLOBL variants<>(SB), NOPTR, $(24*const_numForms)
 
 // func cellsAVX512(f *frame, variant int, out, logits *float32, labels *uint8, n int) (done int)
-TEXT ·cellsAVX512(SB), 0, $1664-56
+TEXT ·cellsAVX512(SB), 0, $2432-56
 	NO_LOCAL_POINTERS
 	MOVQ f+0(FP), FRAME
 	MOVQ variant+8(FP), AX
@@ -663,7 +679,7 @@ TEXT ·cellsAVX512(SB), 0, $1664-56
 	LEAQ ·coef(SB), COEF
 	LEAQ variants<>(SB), R9
 	MOVQ (R9)(AX*8), AX
-	LEAQ slots-1664(SP), LEAVING // two slots, what is kept, and what aligns them
+	LEAQ slots-2432(SP), LEAVING // two slots, what is kept, and what aligns them
 	ADDQ $63, LEAVING
 	ANDQ $~63, LEAVING
 	LEAQ SLOT(LEAVING), ENTERING

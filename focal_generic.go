@@ -49,8 +49,7 @@ type cell struct {
 	lo, hi float32 // bounds of L with clip
 	e      float32 // exp(-|w|); wide: raised to 2^-60
 	eW     float32 // wide: exp(-|w|) * 2^64
-	e2     float32 // e*e; wide: times 2^64
-	exp2   float32 // plain: exp(-2*|w|), better than e*e
+	exp2   float32 // exp(-2*|w|); wide: times 2^64
 	l      float32 // softplus(w); wide: times 2^64
 	in     bool    // L was not clamped
 	m      float32 // a * q^gamma
@@ -82,6 +81,9 @@ func expm1(r float32) float32 {
 	return fma32(float32(p*r), r, r)
 }
 
+// squareExp returns exp(2*r) for t = exp(r) - 1.
+func squareExp(t float32) float32 { return fma32(t, t+2, 1) }
+
 // reduce returns n, 2^(n+mag-magic) and exp(r)-1 with x = n*ln2 + r.
 func reduce(x, mag float32) (n, s, t float32) {
 	n, s = round(x, mag)
@@ -92,8 +94,7 @@ func reduce(x, mag float32) (n, s, t float32) {
 
 // logPoly returns Q with log1p(e) = e + e*e*Q(e).
 func (c *cell) logPoly() float32 {
-	q := fma32(logQ8, c.e, logQ7)
-	q = fma32(q, c.e, logQ6)
+	q := fma32(logQ7, c.e, logQ6)
 	q = fma32(q, c.e, logQ5)
 	q = fma32(q, c.e, logQ4)
 	q = fma32(q, c.e, logQ3)
@@ -112,12 +113,9 @@ func (c *cell) square() float32 { return fma32(c.e+2, c.e, 1) }
 func (c *cell) plain() {
 	x := max(-abs32(c.w), c.p.end[0])
 	_, s, t := reduce(x, magic)
-	y := 1 + t
-	low := (1 - y) + t // what y misses of exp(r)
-	c.e = y * s
-	c.e2 = c.e * c.e
-	c.exp2 = fma32(c.e2, low+low, c.e2)
-	c.l = fma32(c.e2, c.logPoly(), c.e) + max(c.w, 0)
+	c.e = (1 + t) * s
+	c.exp2 = squareExp(t) * (s * s)
+	c.l = fma32(c.exp2, c.logPoly(), c.e) + max(c.w, 0)
 	c.in = true
 }
 
@@ -128,10 +126,13 @@ func (c *cell) wide() {
 		x = max(-abs32(max(c.w, c.p.right[0])), -wrongEnd)
 	}
 	n, s, t := reduce(x, magicWide)
-	c.eW = fma32(t, s, s)
+	ts := t * s
+	c.eW = s + ts
 	c.e = scaleb(1+t, int(max(n, leastExp)))
-	c.e2 = c.e * c.eW
-	log := fma32(c.e2, c.logPoly(), c.eW)
+	log := s + fma32(c.e*c.eW, c.logPoly(), ts)
+	if c.p.form == clip2 {
+		c.exp2 = float32(math.Ldexp(float64(squareExp(t)), 2*int(n)+wideExp))
+	}
 	c.l = log + max(c.w, 0)*wide
 	c.in = true
 	switch c.p.form {
@@ -175,8 +176,7 @@ func (c *cell) modulate() {
 	case plain2:
 		c.m = c.a / c.square() * c.onSide(c.exp2, 1)
 	case clip2:
-		h := c.eW * 0x1p-32
-		c.m = c.a / c.square() * c.onSide(float32(h*h), wide)
+		c.m = c.a / c.square() * c.onSide(c.exp2, wide)
 	case plain3:
 		c.m = c.a / float32(c.square()*c.onePlus()) * c.onSide(float32(c.exp2*c.e), 1)
 	case plain4:

@@ -22,6 +22,7 @@
 #define VFACGT(m, n, d) WORD $(0x6EA0EC00 | (m)<<16 | (n)<<5 | (d)) // |n| > |m|
 
 // Integers, 4 lanes of 32 bits unless the name says B16.
+#define VADD(m, n, d) WORD $(0x4EA08400 | (m)<<16 | (n)<<5 | (d))
 #define VSUB(m, n, d) WORD $(0x6EA08400 | (m)<<16 | (n)<<5 | (d)) // n - m
 #define VSMAX(m, n, d) WORD $(0x4EA06400 | (m)<<16 | (n)<<5 | (d))
 #define VSMIN(m, n, d) WORD $(0x4EA06C00 | (m)<<16 | (n)<<5 | (d))

@@ -34,6 +34,7 @@ var neonText = map[string]string{
 	"VFMIN":     "fmin v{d}.4s, v{n}.4s, v{m}.4s",
 	"VFCVTL":    "fcvtl v{d}.2d, v{n}.2s",
 	"VFCVTL2":   "fcvtl2 v{d}.2d, v{n}.4s",
+	"VADD":      "add v{d}.4s, v{n}.4s, v{m}.4s",
 	"VSUB":      "sub v{d}.4s, v{n}.4s, v{m}.4s",
 	"VSMAX":     "smax v{d}.4s, v{n}.4s, v{m}.4s",
 	"VSMIN":     "smin v{d}.4s, v{n}.4s, v{m}.4s",
