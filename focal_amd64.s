@@ -13,9 +13,12 @@
 // alternate, so that eight independent computations fill the pipes. The two meet
 // in slots of memory.
 //
-// Where floats are known to be positive, or negative, they are compared, limited
+// What binds besides the pipes are the two loads of a cycle: so a constant is loaded
+// once for four rows. Where floats are known to be positive, or negative, they are compared, limited
 // and scaled by powers of two as integers: that leaves the units for
 // multiplication and addition alone. As integers, negative floats are in reverse order.
+// Where all logits of a step are below frame.safe, what only tiny or clamped results need is left
+// out.
 //
 // Registers that live through a variant:
 #define FRAME DI
@@ -32,38 +35,38 @@
 
 // A slot holds, per row, what a step has come to.
 #define W(j) (0+32*j)(LEAVING) // -z
-#define A(j) (128+32*j)(LEAVING) // weight
+#define A(j) (128+32*j)(LEAVING) // weight; for gradients negative where the label is positive
 #define E(j) (256+32*j)(LEAVING) // e; wide: times 2^64
 #define TS(j) (384+32*j)(LEAVING) // wide: e - 2^n, times 2^64
 #define EF(j) (512+32*j)(LEAVING) // wide: e, at least 2^-27
-#define SIGN(j) (640+32*j)(LEAVING) // of the gradient
-#define M(j) (768+32*j)(LEAVING) // a * q^gamma
+#define IN(j) (640+32*j)(LEAVING) // clip: mask of L that was not clamped, if TINY
+#define M(j) (768+32*j)(LEAVING) // a * q^gamma, or what of it comes from the division
 #define E2(j) (896+32*j)(LEAVING) // e^2; wide: times 2^64
-#define IN(j) (896+32*j)(LEAVING) // clip: mask of L that was not clamped
-#define L(j) (1024+32*j)(LEAVING) // softplus(w); wide: times 2^64
-#define POWEROF2(j) (1152+32*j)(LEAVING) // exponent field of a 2^n; wide: 2^(n+64)
-#define SPECIAL 1280(LEAVING) // not 0: there is a logit for the oracle
-#define SLOT 1344
+#define POWEROF2(j) (1024+32*j)(LEAVING) // exponent field of a 2^n; wide: 2^(n+64)
+#define TINY 1152(LEAVING) // not 0: something may be tiny, or clamped
+#define SPECIAL 1156(LEAVING) // if TINY, not 0: there is a logit for the oracle
+#define SLOT 1216
 
 #define NEWW(j) (0+32*j)(ENTERING)
 #define NEWA(j) (128+32*j)(ENTERING)
 #define NEWE(j) (256+32*j)(ENTERING)
 #define NEWTS(j) (384+32*j)(ENTERING)
 #define NEWEF(j) (512+32*j)(ENTERING)
-#define NEWSIGN(j) (640+32*j)(ENTERING)
 #define NEWE2(j) (896+32*j)(ENTERING)
-#define NEWPOWEROF2(j) (1152+32*j)(ENTERING)
-#define NEWSPECIAL 1280(ENTERING)
+#define NEWPOWEROF2(j) (1024+32*j)(ENTERING)
+#define NEWTINY 1152(ENTERING)
+#define NEWSPECIAL 1156(ENTERING)
 
 #define K(k) (32*k)(COEF)
 
-// The registers of the leaving step are Y0-3, those of the entering one Y4-11.
+// A macro for each row and its registers. Of the leaving step: q, which holds Q, L and the loss; t and
+// e are free for it before ROUND and after OUT. Of the entering one: x to r, and p.
 // Y12-15 are for the moment.
 #define LEAVE(ROW) \
-	ROW(0, Y0) \
-	ROW(1, Y1) \
-	ROW(2, Y2) \
-	ROW(3, Y3)
+	ROW(0, Y0, Y4, Y8) \
+	ROW(1, Y1, Y5, Y9) \
+	ROW(2, Y2, Y6, Y10) \
+	ROW(3, Y3, Y7, Y11)
 
 #define ENTER(ROW) \
 	ROW(0, Y4, Y8) \
@@ -71,54 +74,61 @@
 	ROW(2, Y6, Y10) \
 	ROW(3, Y7, Y11)
 
+// UNLESS: jumps if flag is 0.
+#define UNLESS(flag, label) \
+	CMPL flag, $0 \
+	JEQ label
+
 // ---- Entering a step: logits and labels to w, the weight and e ----
 
-// NOSIGN and KEEPSIGN are what DECODE does with the sign of the gradient.
-#define NOSIGN(j, s)
-#define KEEPSIGN(j, s) VMOVUPS s, NEWSIGN(j)
-
 // DECODE: w = -z and the weight, 0 for ignored cells, by the low bits of the
-// label. In: Y13 = params_weight. Clobbers Y14, Y15.
-#define DECODE(KEEP, j, w) \
+// label. In: Y13 = table of weights. Clobbers Y14, Y15.
+#define DECODE(j, w) \
 	VPMOVSXBD (16*j)(LABELS), Y15 \
 	VPERMILPS Y15, Y13, Y14 \
 	VPSLLD $31, Y15, Y15 \
 	VMOVUPS Y14, NEWA(j) \
-	KEEP(j, Y15) \
 	VPXOR (64*j)(LOGITS), Y15, w \
 	VMOVUPS w, NEWW(j)
 
-// FINDSPECIAL: notes a -|w| beyond what the kernel does. Clobbers Y14, Y15, AX.
-#define FINDSPECIAL(x0, x1, x2, x3) \
-	VPMAXSD x0, x1, Y14 \
-	VPMAXSD x2, x3, Y15 \
+// LIMIT: x = w to -|w|, and notes one beyond which something may be tiny; only then x may have to be
+// clamped, and may be beyond what the kernel does. Clobbers Y12-15, AX.
+#define NEGATE(j, x, p) VPOR Y12, x, x
+
+#define LIMIT(CLAMP, within) \
+	VMOVUPS K(const_kSign), Y12 \
+	VBROADCASTSS frame_safe(FRAME), Y13 \
+	ENTER(NEGATE) \
+	VPMAXSD Y4, Y5, Y14 \
+	VPMAXSD Y6, Y7, Y15 \
 	VPMAXSD Y14, Y15, Y15 \
+	VPCMPGTD Y15, Y13, Y14 \
+	VMOVMSKPS Y14, AX \
+	XORL $0xff, AX \
+	MOVL AX, NEWTINY \
+	JEQ within \
 	VPCMPGTD K(const_kHuge), Y15, Y15 \
 	VMOVMSKPS Y15, AX \
-	MOVL AX, NEWSPECIAL
+	MOVL AX, NEWSPECIAL \
+	CLAMP \
+within:
 
-// CLAMP and CLAMPCLIP: Y4-7 = w to -|w|, clamped. Clobber Y8-15, AX.
-#define NEGATE(j, x, y) VPOR Y12, x, x
-#define NEGATED(j, x, y) VPOR Y12, x, y
-#define NOTBELOW(j, x, y) VMAXPS Y13, x, x
-#define NOTBEYOND(j, x, y) VPMINSD Y13, x, x
+// CLAMP and CLAMPCLIP: x clamped. In: Y12 = sign. Clobber Y13-15.
+#define NOTBEYOND(j, x, p) VPMINSD Y13, x, x
 
 #define CLAMP \
-	VMOVUPS K(const_kSign), Y12 \
 	VMOVUPS params_end(PARAMS), Y13 \
-	ENTER(NEGATE) \
-	FINDSPECIAL(Y4, Y5, Y6, Y7) \
 	ENTER(NOTBEYOND)
 
+#define NOTRIGHT(j, x, p) \
+	VMAXPS NEWW(j), Y14, x \
+	VPOR Y12, x, x \
+	VPMINSD Y13, x, x
+
 #define CLAMPCLIP \
-	VMOVUPS K(const_kSign), Y12 \
-	VMOVUPS params_right(PARAMS), Y13 \
-	ENTER(NEGATED) \
-	FINDSPECIAL(Y8, Y9, Y10, Y11) \
-	ENTER(NOTBELOW) \
+	VMOVUPS params_right(PARAMS), Y14 \
 	VMOVUPS K(const_kWrongEnd), Y13 \
-	ENTER(NEGATE) \
-	ENTER(NOTBEYOND)
+	ENTER(NOTRIGHT)
 
 // ROUND: nm = n, in its low bits, for x. Out: Y15 = magic. Clobbers Y14.
 #define ROUNDROW(j, x, nm) \
@@ -134,7 +144,7 @@
 #define ROUNDWIDE ROUND(const_kMagicWide)
 
 // SPLIT: nm to n, and the powers of two: of e, and wide, of e as an argument. In: Y15 =
-// magic. Clobbers Y12-14.
+// magic. Clobbers Y13, Y14.
 #define SPLITPLAIN(j, x, nm) \
 	VPSLLD $23, nm, Y14 \
 	VSUBPS Y15, nm, nm \
@@ -172,16 +182,20 @@
 #define EXPEND(j, r, p) VFMADD213PS r, r, p
 
 // OUT: e and e^2 from t = exp(r) - 1; wide, e times 2^64 and what it is the sum of, and e as an
-// argument. Clobbers t, y, Y14, Y15.
+// argument. In: Y12 = 1, Y13 = 2. Clobbers t, y, Y14, Y15.
+#define OUTROWS(ROW) \
+	VMOVUPS K(const_kOne), Y12 \
+	VMOVUPS K(const_kTwo), Y13 \
+	ENTER(ROW)
 
 // SQUAREEXP: Y15 = exp(2*r).
 #define SQUAREEXP(t) \
-	VADDPS K(const_kTwo), t, Y15 \
-	VFMADD213PS K(const_kOne), t, Y15
+	VADDPS Y13, t, Y15 \
+	VFMADD213PS Y12, t, Y15
 
 #define OUTPLAIN(j, y, t) \
 	VMOVUPS NEWPOWEROF2(j), Y14 \
-	VADDPS K(const_kOne), t, y \
+	VADDPS Y12, t, y \
 	SQUAREEXP(t) \
 	VPADDD Y14, y, y \
 	VPADDD Y14, Y14, Y14 \
@@ -191,7 +205,7 @@
 
 #define OUTWIDE(j, y, t) \
 	VMOVUPS NEWPOWEROF2(j), Y15 \
-	VADDPS K(const_kOne), t, y \
+	VADDPS Y12, t, y \
 	VMULPS Y15, t, t \
 	VPADDD NEWEF(j), y, y \
 	VADDPS t, Y15, Y15 \
@@ -209,153 +223,184 @@
 	VMOVUPS Y15, NEWE2(j) \
 	OUTWIDE(j, y, t)
 
-// ---- Leaving a step, row by row ----
+// ---- Leaving a step ----
 
-// LOG: Y0-3 = Q for e in ARG, step by step. Clobbers Y12.
-#define LOGQ7(j, q) VMOVAPS Y12, q
+// LOG: q = Q for e, step by step; LOGM for e in memory, ARG. Clobber Y12.
+#define LOGQ7(j, q, t, e) VMOVAPS Y12, q
+#define LOGROW(j, q, t, e) VFMADD213PS Y12, e, q
 
 #define LOGBEGIN \
 	VMOVUPS K(const_kLogQ7), Y12 \
 	LEAVE(LOGQ7)
 
-#define LOG(ARG, k) \
+#define LOG(k) \
+	VMOVUPS K(k), Y12 \
+	LEAVE(LOGROW)
+
+#define LOGM(ARG, k) \
 	VMOVUPS K(k), Y12 \
 	VFMADD132PS ARG(0), Y12, Y0 \
 	VFMADD132PS ARG(1), Y12, Y1 \
 	VFMADD132PS ARG(2), Y12, Y2 \
 	VFMADD132PS ARG(3), Y12, Y3
 
-// SOFTPLUSPLAIN: Q to L. Out: Y13 = e, Y14 = e^2, Y15 = w. Clobbers Y12.
-#define SOFTPLUSPLAIN(j, q) \
-	VMOVUPS E(j), Y13 \
-	VMOVUPS E2(j), Y14 \
-	VFMADD213PS Y13, Y14, q \
-	VMOVUPS W(j), Y15 \
-	VPMAXSD K(const_kZero), Y15, Y12 \
-	VADDPS Y12, q, q
-
-// LOG1PWIDE: Q to log1p(e). Out: Y13 = e, Y14 = e times 2^64. Clobbers Y15.
-#define LOG1PWIDE(j, q) \
-	VMOVUPS EF(j), Y13 \
-	VMOVUPS E(j), Y14 \
-	VMULPS Y13, Y14, Y15 \
-	VFMADD213PS TS(j), Y15, q \
-	VADDPS POWEROF2(j), q, q
-
-// ADDW: log1p(e) to L. Out: Y15 = w. Clobbers Y12.
-#define ADDW(j, q) \
-	VMOVUPS W(j), Y15 \
-	VPMAXSD K(const_kZero), Y15, Y12 \
-	VMULPS K(const_kWide), Y12, Y12 \
-	VADDPS Y12, q, q
-
-#define SOFTPLUSWIDE(j, q) \
-	LOG1PWIDE(j, q) \
-	ADDW(j, q)
-
-// MODULATE: Y12 = a * q^gamma. In: what SOFTPLUS leaves. Clobbers Y13-15.
+// TAKE: e from its slot.
+#define TAKEPLAIN(j, q, t, e) VMOVUPS E(j), e
+#define TAKEWIDE(j, q, t, e) VMOVUPS EF(j), e
 
 // ONSIDE: r = right where w is negative, else wrong.
 #define ONSIDE(w, right, wrong, r) VBLENDVPS w, right, wrong, r
 
-#define MODULATE15(j) \
-	VMOVUPS K(const_kOne), Y12 \
-	ONSIDE(Y15, Y13, Y12, Y14) \
-	VADDPS Y12, Y13, Y13 \
-	VDIVPS Y13, Y14, Y12 \
-	VSQRTPS Y12, Y13 \
-	VMULPS Y13, Y12, Y12 \
-	VMULPS A(j), Y12, Y12
+// DIVIDE: M = what of a * q^gamma comes from the division by a power of 1+e; all of it for gamma 1.5
+// and 0.5. Clobbers e, Y12-15.
+#define DIVIDE(ROW) \
+	VMOVUPS K(const_kTwo), Y12 \
+	VMOVUPS K(const_kOne), Y13 \
+	LEAVE(ROW)
 
-#define MODULATE2(j) \
-	VMOVUPS K(const_kOne), Y12 \
+// SQUARE: Y14 = (1+e)^2.
+#define SQUARE(e) \
+	VADDPS Y12, e, Y14 \
+	VFMADD213PS Y13, e, Y14
+
+#define QUOTIENT(j) \
+	VMOVUPS A(j), Y15 \
+	VDIVPS Y14, Y15, Y15 \
+	VMOVUPS Y15, M(j)
+
+#define FIRST(j, q, t, e) \
+	VADDPS Y13, e, Y14 \
+	QUOTIENT(j)
+
+#define SECOND(j, q, t, e) \
+	SQUARE(e) \
+	QUOTIENT(j)
+
+#define THIRD(j, q, t, e) \
+	SQUARE(e) \
+	VADDPS Y13, e, e \
+	VMULPS e, Y14, Y14 \
+	QUOTIENT(j)
+
+#define FOURTH(j, q, t, e) \
+	SQUARE(e) \
+	VMULPS Y14, Y14, Y14 \
+	QUOTIENT(j)
+
+#define ONEANDHALF(j, q, t, e) \
+	VMOVUPS W(j), Y14 \
+	ONSIDE(Y14, e, Y13, Y15) \
+	VADDPS Y13, e, Y14 \
+	VDIVPS Y14, Y15, Y15 \
+	VSQRTPS Y15, Y14 \
+	VMULPS Y14, Y15, Y15 \
+	VMULPS A(j), Y15, Y15 \
+	VMOVUPS Y15, M(j)
+
+#define HALF(j, q, t, e) \
+	VMOVUPS W(j), Y14 \
+	VMOVUPS K(const_kWide), Y12 \
+	VMOVUPS E(j), Y15 \
+	ONSIDE(Y14, Y15, Y12, Y15) \
+	VADDPS Y13, e, Y14 \
+	VDIVPS Y14, Y15, Y15 \
+	VSQRTPS Y15, Y15 \
+	VMULPS A(j), Y15, Y15 \
+	VMOVUPS Y15, M(j)
+
+#define ZEROTH(j, q, t, e) \
+	VMOVUPS A(j), Y15 \
+	VMOVUPS Y15, M(j)
+
+#define NOROW(j, q, t, e)
+
+// SOFTPLUS: Q to L, and Y14 = a * q^gamma; MODULATE says how from M. In: Y12 = 1, wide 2^64, and
+// Y13 = 0. Clobbers Y15.
+#define SOFTPLUSPLAIN(j, q, MODULATE) \
+	VMOVUPS E2(j), Y14 \
+	VMOVUPS W(j), Y15 \
+	VFMADD213PS E(j), Y14, q \
+	MODULATE(j) \
+	VPMAXSD Y13, Y15, Y15 \
+	VADDPS Y15, q, q
+
+// LOG1PWIDE: Q to log1p(e). Out: Y14 = e times 2^64. Clobbers Y15.
+#define LOG1PWIDE(j, q, MODULATE) \
+	VMOVUPS E(j), Y14 \
+	VMULPS EF(j), Y14, Y15 \
+	VFMADD213PS TS(j), Y15, q \
+	VADDPS POWEROF2(j), q, q
+
+#define SOFTPLUSWIDE(j, q, MODULATE) \
+	LOG1PWIDE(j, q, MODULATE) \
+	VMOVUPS W(j), Y15 \
+	MODULATE(j) \
+	VPMAXSD Y13, Y15, Y15 \
+	VFMADD231PS Y12, Y15, q
+
+#define MODULATED(j) VMOVUPS M(j), Y14
+#define NOMODULATE(j)
+
+#define MODULATE(j) \
 	ONSIDE(Y15, Y14, Y12, Y14) \
-	VADDPS K(const_kTwo), Y13, Y15 \
-	VFMADD213PS Y12, Y13, Y15 \
-	VMOVUPS A(j), Y12 \
-	VDIVPS Y15, Y12, Y12 \
-	VMULPS Y14, Y12, Y12
+	VMULPS M(j), Y14, Y14
 
 #define MODULATE3(j) \
-	VMOVUPS K(const_kOne), Y12 \
-	VMULPS Y13, Y14, Y14 \
-	ONSIDE(Y15, Y14, Y12, Y14) \
-	VADDPS K(const_kTwo), Y13, Y15 \
-	VFMADD213PS Y12, Y13, Y15 \
-	VADDPS Y12, Y13, Y13 \
-	VMULPS Y13, Y15, Y15 \
-	VMOVUPS A(j), Y12 \
-	VDIVPS Y15, Y12, Y12 \
-	VMULPS Y14, Y12, Y12
+	VMULPS E(j), Y14, Y14 \
+	MODULATE(j)
 
 #define MODULATE4(j) \
-	VMOVUPS K(const_kOne), Y12 \
 	ONSIDE(Y15, Y14, Y12, Y14) \
-	VADDPS K(const_kTwo), Y13, Y15 \
-	VFMADD213PS Y12, Y13, Y15 \
-	VMULPS Y15, Y15, Y15 \
-	VMOVUPS A(j), Y12 \
-	VDIVPS Y15, Y12, Y12 \
-	VMULPS Y14, Y12, Y12 \
-	VMULPS Y14, Y12, Y12
-
-#define MODULATE0(j) VMOVUPS A(j), Y12
-
-#define MODULATE05(j) \
-	VMOVUPS K(const_kWide), Y12 \
-	ONSIDE(Y15, Y14, Y12, Y12) \
-	VADDPS K(const_kOne), Y13, Y13 \
-	VDIVPS Y13, Y12, Y12 \
-	VSQRTPS Y12, Y12 \
-	VMULPS A(j), Y12, Y12
-
-#define MODULATE1(j) \
-	VADDPS K(const_kOne), Y13, Y13 \
-	VMOVUPS A(j), Y12 \
-	VDIVPS Y13, Y12, Y12 \
-	VMOVUPS K(const_kWide), Y13 \
-	ONSIDE(Y15, Y14, Y13, Y14) \
-	VMULPS Y14, Y12, Y12
+	VMOVAPS Y14, Y15 \
+	VMULPS M(j), Y14, Y14 \
+	VMULPS Y15, Y14, Y14 \
+	VMOVUPS W(j), Y15
 
 #define MODULATE2CLIP(j) \
 	VMOVUPS E2(j), Y14 \
-	VMOVUPS K(const_kWide), Y12 \
-	ONSIDE(Y15, Y14, Y12, Y14) \
-	VMOVUPS K(const_kOne), Y12 \
-	VADDPS K(const_kTwo), Y13, Y15 \
-	VFMADD213PS Y12, Y13, Y15 \
-	VMOVUPS A(j), Y12 \
-	VDIVPS Y15, Y12, Y12 \
-	VMULPS Y14, Y12, Y12
+	MODULATE(j)
 
-// CLIP: clamps L to the bounds of the label; IN = where it was not. Clobbers Y12-15.
-#define CLIP(j, l) \
-	VPMOVSXBD (16*j)(OLDLABELS), Y12 \
-	VMOVUPS params_clipLow(PARAMS), Y13 \
-	VMOVUPS params_clipHigh(PARAMS), Y14 \
-	VPERMILPS Y12, Y13, Y13 \
-	VPERMILPS Y12, Y14, Y14 \
-	VMOVAPS l, Y15 \
-	VPMAXSD Y13, l, l \
-	VPMINSD Y14, l, l \
-	VPCMPEQD l, Y15, Y15 \
-	VMOVUPS Y15, IN(j)
+// ADDW: log1p(e) to L, for general gamma. Clobbers Y12, Y13, t.
+#define ADDWROW(j, q, t, e) \
+	VMOVUPS W(j), t \
+	VPMAXSD Y13, t, t \
+	VFMADD231PS Y12, t, q
+
+#define ADDW \
+	VMOVUPS K(const_kWide), Y12 \
+	VPXOR Y13, Y13, Y13 \
+	LEAVE(ADDWROW)
+
+// CLIP: clamps L to the bounds of the label, if it may be beyond; IN = where it was not. Clobbers
+// Y12-15, t.
+#define CLIPROW(j, l, t, e) \
+	VPMOVSXBD (16*j)(OLDLABELS), Y15 \
+	VPERMILPS Y15, Y12, t \
+	VPERMILPS Y15, Y13, Y15 \
+	VMOVAPS l, Y14 \
+	VPMAXSD t, l, l \
+	VPMINSD Y15, l, l \
+	VPCMPEQD l, Y14, Y14 \
+	VMOVUPS Y14, IN(j)
+
+#define CLIP \
+	UNLESS(TINY, unclipped) \
+	VMOVUPS params_clipLow(PARAMS), Y12 \
+	VMOVUPS params_clipHigh(PARAMS), Y13 \
+	LEAVE(CLIPROW) \
+unclipped:
 
 // POWER: M = a * q^gamma for log1p(e) in Y0-3. hi + lo = gamma * log q, exact but for the
-// rounding of lo. Leaves Y0-3 alone, clobbers the rest.
+// rounding of lo; they are kept in M and E2. Leaves Y0-3 alone, clobbers the rest.
 #define POWERHILO(j, log, x, hi) \
-	VXORPS Y15, Y15, Y15 \
-	VMOVUPS W(j), Y12 \
-	VMAXPS params_right(PARAMS), Y12, Y12 \
-	VMINPS Y15, Y12, Y12 \
-	VMOVUPS params_gamma(PARAMS), Y13 \
-	VMULPS Y13, Y12, hi \
-	VMOVAPS hi, x \
-	VFMSUB231PS Y13, Y12, x \
+	VMAXPS W(j), Y12, x \
+	VMINPS Y15, x, x \
+	VMULPS Y13, x, hi \
+	VFMSUB213PS hi, Y13, x \
 	VPMAXSD K(const_kWideFloor), log, Y14 \
 	VMULPS K(const_kUnwide), Y14, Y14 \
 	VFNMADD231PS Y13, Y14, x \
-	VMOVUPS x, IN(j) \
+	VMOVUPS x, E2(j) \
 	VMOVUPS hi, M(j) \
 	VADDPS hi, x, x
 
@@ -365,7 +410,7 @@
 	VSUBPS Y15, nm, nm \
 	VMOVUPS M(j), x
 
-#define POWERLOW(j, x, n) VADDPS IN(j), x, x
+#define POWERLOW(j, x, n) VADDPS E2(j), x, x
 
 #define POWEROUT(j, y, t) \
 	VMOVUPS POWEROF2(j), Y15 \
@@ -374,10 +419,10 @@
 	VMOVUPS t, M(j)
 
 #define POWER \
-	POWERHILO(0, Y0, Y4, Y8) \
-	POWERHILO(1, Y1, Y5, Y9) \
-	POWERHILO(2, Y2, Y6, Y10) \
-	POWERHILO(3, Y3, Y7, Y11) \
+	VMOVUPS params_right(PARAMS), Y12 \
+	VMOVUPS params_gamma(PARAMS), Y13 \
+	VPXOR Y15, Y15, Y15 \
+	LEAVE(POWERHILO) \
 	ROUNDWIDE \
 	ENTER(POWERSPLIT) \
 	REDUCE(const_kLn2HiNeg) \
@@ -392,104 +437,32 @@
 	ENTER(EXPEND) \
 	ENTER(POWEROUT)
 
-// What a mode does with L in q and m in Y12: the loss, 0 where that is tiny; or it
-// keeps m for later. Clobbers Y13.
+// What a mode does with L in q and a * q^gamma in Y14, at once or, LATER, in M: the loss, or it
+// keeps both.
+#define VALUE(j, q) VMULPS Y14, q, q
+#define KEEPM(j, q) VMOVUPS Y14, M(j)
+#define NOTHING(j, q)
+#define LATERVALUE(j, q, t, e) VMULPS M(j), q, q
 
-#define VALUE(j, q) \
-	VMULPS Y12, q, q \
-	VPCMPGTD params_tiny(PARAMS), q, Y13 \
-	VPAND Y13, q, q
+// FLUSH: losses that are tiny to 0, if there may be some. Clobbers Y12, Y13.
+#define FLUSHROW(l) \
+	VPCMPGTD Y12, l, Y13 \
+	VPAND Y13, l, l
 
-#define EACHPLAIN(j, q) \
-	VALUE(j, q) \
-	VMULPS params_unscale(PARAMS), q, Y13 \
-	VMOVUPS Y13, (64*j)(OUT)
-
-#define EACHWIDE(j, q) \
-	VALUE(j, q) \
-	VMULPS K(const_kUnwide), q, Y13 \
-	VMULPS params_unscale(PARAMS), Y13, Y13 \
-	VMOVUPS Y13, (64*j)(OUT)
-
-#define KEEPM(j, q) VMOVUPS Y12, M(j)
-
-#define LATERVALUE(j, q) \
-	VMOVUPS M(j), Y12 \
-	VALUE(j, q)
-
-#define LATEREACH(j, q) \
-	VMOVUPS M(j), Y12 \
-	EACHWIDE(j, q)
-
-// SLOPE: t and s of the slope's t + s*L; ONE is 1 in the scale of e. Of e and 1, t is the one
-// of this side and s gamma times the other: slopeRight is slopeWrong * ONE.
-#define SLOPE(ONE, j, e, t, s) \
-	VMOVUPS ONE, s \
-	VMOVUPS W(j), t \
-	ONSIDE(t, e, s, t) \
-	VPXOR e, s, s \
-	VPXOR t, s, s \
-	VMULPS params_slopeWrong(PARAMS), s, s
-
-// FINISH: scales and stores the gradient m * t / u for m in Y12. Fused with +0, the last product is
-// +0 where the gradient is, whatever its sign. Clobbers T1, T2.
-#define FINISH(UNWIDE, j, t, u, T1, T2) \
-	VDIVPS u, t, t \
-	VMULPS Y12, t, t \
-	VPCMPGTD frame_tinyGrad(FRAME), t, T1 \
-	UNWIDE(t) \
-	VPAND T1, t, t \
-	VMOVUPS frame_scale(FRAME), T1 \
-	VPXOR SIGN(j), T1, T1 \
-	VPXOR T2, T2, T2 \
-	VFMADD213PS T2, T1, t \
-	VMOVUPS t, (64*j)(OUT)
-
-#define PLAINSCALE(x)
-#define WIDESCALE(x) VPSUBD K(const_kWideBits), x, x
-
-#define GRADPLAINROW(j, q, e, t, s, T1) \
-	VMOVUPS E(j), e \
-	SLOPE(K(const_kOne), j, e, t, s) \
-	VPMINSD K(const_kSlopeMax), q, T1 \
-	LATERVALUE(j, q) \
-	VFMADD231PS T1, s, t \
-	VADDPS K(const_kOne), e, e \
-	FINISH(PLAINSCALE, j, t, e, s, T1)
-
-#define NOMASK(j, x)
-#define INMASK(j, x) VPAND IN(j), x, x
-
-#define GRADWIDEROW(MASK, j, q, e, t, s, T1) \
-	VMOVUPS E(j), e \
-	SLOPE(K(const_kWide), j, e, t, s) \
-	MASK(j, t) \
-	VMULPS K(const_kSlopeL), q, T1 \
-	LATERVALUE(j, q) \
-	VFMADD231PS T1, s, t \
-	VMOVUPS EF(j), e \
-	VADDPS K(const_kOne), e, e \
-	FINISH(WIDESCALE, j, t, e, s, T1)
-
-#define GRADSPLAIN \
-	GRADPLAINROW(0, Y0, Y4, Y5, Y6, Y7) \
-	GRADPLAINROW(1, Y1, Y8, Y9, Y10, Y11) \
-	GRADPLAINROW(2, Y2, Y4, Y5, Y6, Y7) \
-	GRADPLAINROW(3, Y3, Y8, Y9, Y10, Y11)
-
-#define GRADS(MASK) \
-	GRADWIDEROW(MASK, 0, Y0, Y4, Y5, Y6, Y7) \
-	GRADWIDEROW(MASK, 1, Y1, Y8, Y9, Y10, Y11) \
-	GRADWIDEROW(MASK, 2, Y2, Y4, Y5, Y6, Y7) \
-	GRADWIDEROW(MASK, 3, Y3, Y8, Y9, Y10, Y11)
-
-#define GRADSWIDE GRADS(NOMASK)
-#define GRADSCLIP GRADS(INMASK)
+#define FLUSH(l0, l1, l2, l3, LIMIT) \
+	UNLESS(TINY, flushed) \
+	VMOVUPS params_tiny(PARAMS), Y12 \
+	FLUSHROW(l0) \
+	FLUSHROW(l1) \
+	FLUSHROW(l2) \
+	FLUSHROW(l3) \
+	LIMIT \
+flushed:
 
 // TOTAL: Y12 = T of the step. Clobbers Y13.
-#define TOTAL \
-	VADDPS Y0, Y2, Y12 \
-	VADDPS Y1, Y3, Y13 \
+#define TOTAL(l0, l1, l2, l3) \
+	VADDPS l0, l2, Y12 \
+	VADDPS l1, l3, Y13 \
 	VADDPS Y12, Y13, Y12
 
 // ACCUMULATE: T in Y12 to frame_column in the first step of a group; in the second, U
@@ -510,86 +483,232 @@ second: \
 	VMOVUPD Y13, (frame_lanes+32)(FRAME) \
 reduced:
 
+// What a mode does in the end. SUM: adds up the losses in q.
+#define NOLIMIT
+
+#define SUM \
+	FLUSH(Y0, Y1, Y2, Y3, NOLIMIT) \
+	TOTAL(Y0, Y1, Y2, Y3) \
+	ACCUMULATE
+
+// EACH: stores the losses besides.
+#define EACHPLAINROW(j, q, t, e) \
+	VMULPS Y12, q, t \
+	VMOVUPS t, (64*j)(OUT)
+
+#define EACHWIDEROW(j, q, t, e) \
+	VMULPS Y13, q, t \
+	VMULPS Y12, t, t \
+	VMOVUPS t, (64*j)(OUT)
+
+#define EACH(ROW) \
+	FLUSH(Y0, Y1, Y2, Y3, NOLIMIT) \
+	VMOVUPS params_unscale(PARAMS), Y12 \
+	VMOVUPS K(const_kUnwide), Y13 \
+	LEAVE(ROW) \
+	TOTAL(Y0, Y1, Y2, Y3) \
+	ACCUMULATE
+
+#define EACHPLAIN EACH(EACHPLAINROW)
+#define EACHWIDE EACH(EACHWIDEROW)
+
+// LOSS: t = the loss.
+#define LOSS(j, q, t, e) \
+	VMULPS M(j), q, t \
+	VPAND Y15, t, t
+
+// SLOPE: t of the slope's t + s*L and Y15 = s; ONE is 1 in the scale of e. Of e and 1, t is the one of
+// this side and s gamma times the other: slopeRight is slopeWrong * ONE. In: Y12 = ONE, Y13 =
+// slopeWrong. Clobbers Y14.
+#define SLOPE(j, t, e) \
+	VMOVUPS W(j), Y14 \
+	VMOVUPS E(j), e \
+	VPXOR e, Y12, Y15 \
+	ONSIDE(Y14, e, Y12, t) \
+	VPXOR t, Y15, Y15 \
+	VMULPS Y13, Y15, Y15
+
+#define SLOPEPLAIN(j, q, t, e) \
+	SLOPE(j, t, e) \
+	VADDPS Y12, e, e \
+	VFMADD231PS q, Y15, t \
+	VDIVPS e, t, t
+
+#define SLOPEWIDE(j, q, t, e) \
+	SLOPE(j, t, e) \
+	VMOVUPS EF(j), e \
+	VADDPS K(const_kOne), e, e \
+	VFMADD231PS q, Y15, t \
+	VDIVPS e, t, t
+
+// The same if L may have been clamped.
+#define SLOPECLIP(j, q, t, e) \
+	SLOPE(j, t, e) \
+	VPAND IN(j), t, t \
+	VMOVUPS EF(j), e \
+	VADDPS K(const_kOne), e, e \
+	VFMADD231PS q, Y15, t \
+	VDIVPS e, t, t
+
+// What L must be for the slope.
+#define SLOPEMAX(j, q, t, e) VPMINSD Y12, q, q
+#define LIMITL \
+	VMOVUPS K(const_kSlopeMax), Y12 \
+	LEAVE(SLOPEMAX)
+#define SLOPEL(j, q, t, e) VMULPS Y12, q, q
+#define SCALEL \
+	VMOVUPS K(const_kSlopeL), Y12 \
+	LEAVE(SLOPEL)
+
+// FINISH: scales and stores the gradient m * t. Fused with +0, the last product is +0 where the gradient
+// is, whatever its sign. FINISHTINY: where it may be tiny. Clobber e, Y12-15.
+#define WEIGHTED(j, q, t, e) VMULPS M(j), t, t
+#define SCALED(j, q, t, e) \
+	VFMADD213PS Y13, Y12, t \
+	VMOVUPS t, (64*j)(OUT)
+#define NOTTINY(j, q, t, e) \
+	VPAND Y12, t, e \
+	VPCMPGTD Y13, e, e
+#define FLUSHED(j, q, t, e) VPAND e, t, t
+#define UNWIDE(j, q, t, e) VPSUBD Y14, t, t
+
+#define FINISH(UNWIDE) \
+	VMOVUPS K(const_kWideBits), Y14 \
+	UNLESS(TINY, great) \
+	VMOVUPS K(const_kMagnitude), Y12 \
+	VMOVUPS frame_tinyGrad(FRAME), Y13 \
+	LEAVE(WEIGHTED) \
+	LEAVE(NOTTINY) \
+	LEAVE(UNWIDE) \
+	LEAVE(FLUSHED) \
+	JMP finish \
+great: \
+	LEAVE(UNWIDE) \
+	LEAVE(WEIGHTED) \
+finish: \
+	VMOVUPS frame_scale(FRAME), Y12 \
+	VPXOR Y13, Y13, Y13 \
+	LEAVE(SCALED)
+
+// GRAD: the losses, and the gradients.
+#define LOSSES(LIMIT) \
+	VMOVUPS K(const_kMagnitude), Y15 \
+	LEAVE(LOSS) \
+	FLUSH(Y4, Y5, Y6, Y7, LIMIT) \
+	TOTAL(Y4, Y5, Y6, Y7) \
+	ACCUMULATE
+
+#define SLOPES(ONE) \
+	VMOVUPS ONE, Y12 \
+	VMOVUPS params_slopeWrong(PARAMS), Y13
+
+#define GRADPLAIN \
+	LOSSES(LIMITL) \
+	SLOPES(K(const_kOne)) \
+	LEAVE(SLOPEPLAIN) \
+	FINISH(NOROW)
+
+#define GRADWIDE \
+	LOSSES(NOLIMIT) \
+	SCALEL \
+	SLOPES(K(const_kWide)) \
+	LEAVE(SLOPEWIDE) \
+	FINISH(UNWIDE)
+
+#define GRADCLIP \
+	LOSSES(NOLIMIT) \
+	SCALEL \
+	SLOPES(K(const_kWide)) \
+	UNLESS(TINY, unclamped) \
+	LEAVE(SLOPECLIP) \
+	JMP sloped \
+unclamped: \
+	LEAVE(SLOPEWIDE) \
+sloped: \
+	FINISH(UNWIDE)
+
 // ---- Both at once ----
 
-// BOTH: labels and logits to e of the entering step; of the leaving one Q in Y0-3, and then
-// LEAVEROW for each row. A chain of dependent instructions is spread over the whole.
-#define BOTH(KEEP, CLAMP, ROUND, SPLIT, OUT_, BEGIN, LOG, ARG, LEAVEROW, SOFTPLUS, MODULATE, MODE) \
+// BOTH: labels and logits to e of the entering step; of the leaving one L in Y0-3 and a * q^gamma,
+// and KEEP. A chain of dependent instructions is spread over the whole.
+#define BOTH(within, WEIGHTS, CLAMP, ROUND, SPLIT, OUTROW, BEGIN, LOG, LOGM, TAKE, ARG, DIVIDE, POWEROFONE, LEAVEROW, ONE, SOFTPLUS, MODULATE, KEEP) \
+	VMOVUPS WEIGHTS(PARAMS), Y13 \
+	DECODE(0, Y4) \
+	DECODE(1, Y5) \
 	BEGIN \
-	LOG(ARG, const_kLogQ6) \
-	VMOVUPS params_weight(PARAMS), Y13 \
-	DECODE(KEEP, 0, Y4) \
-	DECODE(KEEP, 1, Y5) \
-	DECODE(KEEP, 2, Y6) \
-	DECODE(KEEP, 3, Y7) \
-	LOG(ARG, const_kLogQ5) \
-	CLAMP \
-	LOG(ARG, const_kLogQ4) \
+	LEAVE(TAKE) \
+	DECODE(2, Y6) \
+	DECODE(3, Y7) \
+	LOG(const_kLogQ6) \
+	LIMIT(CLAMP, within) \
+	LOG(const_kLogQ5) \
+	DIVIDE(POWEROFONE) \
 	ROUND \
 	ENTER(SPLIT) \
-	LOG(ARG, const_kLogQ3) \
+	LOGM(ARG, const_kLogQ4) \
 	REDUCE(const_kLn2HiNeg) \
-	LOG(ARG, const_kLogQ2) \
+	LOGM(ARG, const_kLogQ3) \
 	REDUCE(const_kLn2LoNeg) \
-	LOG(ARG, const_kLogQ1) \
+	LOGM(ARG, const_kLogQ2) \
 	EXPBEGIN \
 	EXP(const_kExpP3) \
-	LOG(ARG, const_kLogQ0) \
+	LOGM(ARG, const_kLogQ1) \
 	EXP(const_kExpP2) \
-	LEAVEROW(0, Y0, SOFTPLUS, MODULATE, MODE) \
+	LOGM(ARG, const_kLogQ0) \
 	EXP(const_kExpP1) \
-	LEAVEROW(1, Y1, SOFTPLUS, MODULATE, MODE) \
+	LEAVEROW(0, Y0, ONE, SOFTPLUS, MODULATE, KEEP) \
+	LEAVEROW(1, Y1, ONE, SOFTPLUS, MODULATE, KEEP) \
 	EXP(const_kExpP0) \
-	LEAVEROW(2, Y2, SOFTPLUS, MODULATE, MODE) \
+	LEAVEROW(2, Y2, ONE, SOFTPLUS, MODULATE, KEEP) \
 	ENTER(EXPMUL) \
+	LEAVEROW(3, Y3, ONE, SOFTPLUS, MODULATE, KEEP) \
 	ENTER(EXPEND) \
-	LEAVEROW(3, Y3, SOFTPLUS, MODULATE, MODE) \
-	ENTER(OUT_)
+	OUTROWS(OUTROW)
 
-#define LEAVEROW(j, q, SOFTPLUS, MODULATE, MODE) \
-	SOFTPLUS(j, q) \
-	MODULATE(j) \
-	MODE(j, q)
+#define LEAVEROW(j, q, ONE, SOFTPLUS, MODULATE, KEEP) \
+	VMOVUPS ONE, Y12 \
+	VPXOR Y13, Y13, Y13 \
+	SOFTPLUS(j, q, MODULATE) \
+	KEEP(j, q)
 
 #define NOBEGIN
-#define NOLOG(ARG, k)
-#define NOROW(j, q, SOFTPLUS, MODULATE, MODE)
-#define LATER(j)
-#define NOTHING(j, q)
+#define NOLOG(k)
+#define NOLOGM(ARG, k)
+#define NODIVIDE(ROW)
+#define NOLEAVEROW(j, q, ONE, SOFTPLUS, MODULATE, KEEP)
 
-// What is left to do after that.
+// What comes between that and the mode.
 #define DONE
 #define POWERED \
 	POWER \
-	LEAVE(ADDW)
-#define CLIPPED LEAVE(CLIP)
+	ADDW
 #define POWEREDCLIP \
 	POWER \
-	LEAVE(ADDW) \
-	LEAVE(CLIP)
+	ADDW \
+	CLIP
 
 // A variant: returns the steps left in STEPS, 0 unless it met a special logit. The
 // last step is entered twice, the second time for nothing, as there is no next.
-#define VARIANT(name, KEEP, CLAMP, ROUND, SPLIT, OUT_, ARG, SOFTPLUS, MODULATE, MODE, REST, LATERMODE) \
+#define VARIANT(name, WEIGHTS, CLAMP, ROUND, SPLIT, OUTROW, TAKE, ARG, DIVIDE, POWEROFONE, ONE, SOFTPLUS, MODULATE, KEEP, REST, MODE) \
 TEXT name<>(SB), NOSPLIT|NOFRAME, $0-0 \
 	MOVQ $32, ADVANCE \
-	BOTH(KEEP, CLAMP, ROUND, SPLIT, OUT_, NOBEGIN, NOLOG, ARG, NOROW, SOFTPLUS, MODULATE, MODE) \
+	BOTH(within1, WEIGHTS, CLAMP, ROUND, SPLIT, OUTROW, NOBEGIN, NOLOG, NOLOGM, NOROW, ARG, NODIVIDE, NOROW, NOLEAVEROW, ONE, SOFTPLUS, MODULATE, KEEP) \
 	XCHGQ LEAVING, ENTERING \
 	PCALIGN $32 \
 loop: \
+	UNLESS(TINY, usual) \
 	CMPL SPECIAL, $0 \
 	JNE special \
+usual: \
 	XORL AX, AX \
 	CMPQ STEPS, $1 \
 	CMOVQNE ADVANCE, AX \
 	ADDQ AX, LOGITS \
 	SHRQ $2, AX \
 	ADDQ AX, LABELS \
-	BOTH(KEEP, CLAMP, ROUND, SPLIT, OUT_, LOGBEGIN, LOG, ARG, LEAVEROW, SOFTPLUS, MODULATE, MODE) \
+	BOTH(within2, WEIGHTS, CLAMP, ROUND, SPLIT, OUTROW, LOGBEGIN, LOG, LOGM, TAKE, ARG, DIVIDE, POWEROFONE, LEAVEROW, ONE, SOFTPLUS, MODULATE, KEEP) \
 	REST \
-	LATERMODE \
-	TOTAL \
-	ACCUMULATE \
+	MODE \
 	XCHGQ LEAVING, ENTERING \
 	ADDQ ADVANCE, OUT \
 	MOVQ ADVANCE, AX \
@@ -602,33 +721,42 @@ loop: \
 special: \
 	RET
 
-#define PLAIN(sum, each, grad, MODULATE) \
-	VARIANT(sum, NOSIGN, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, E, SOFTPLUSPLAIN, MODULATE, VALUE, DONE, DONE) \
-	VARIANT(each, NOSIGN, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, E, SOFTPLUSPLAIN, MODULATE, EACHPLAIN, DONE, DONE) \
-	VARIANT(grad, KEEPSIGN, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, E, SOFTPLUSPLAIN, MODULATE, KEEPM, DONE, GRADSPLAIN)
+#define PLAIN(sum, each, grad, POWEROFONE, MODULATE) \
+	VARIANT(sum, params_weight, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, TAKEPLAIN, E, DIVIDE, POWEROFONE, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUE, DONE, SUM) \
+	VARIANT(each, params_weight, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, TAKEPLAIN, E, DIVIDE, POWEROFONE, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUE, DONE, EACHPLAIN) \
+	VARIANT(grad, params_signedWeight, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, TAKEPLAIN, E, DIVIDE, POWEROFONE, K(const_kOne), SOFTPLUSPLAIN, MODULATE, KEEPM, DONE, GRADPLAIN)
 
-#define WIDE(sum, each, grad, MODULATE) \
-	VARIANT(sum, NOSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, SOFTPLUSWIDE, MODULATE, VALUE, DONE, DONE) \
-	VARIANT(each, NOSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, SOFTPLUSWIDE, MODULATE, EACHWIDE, DONE, DONE) \
-	VARIANT(grad, KEEPSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, EF, SOFTPLUSWIDE, MODULATE, KEEPM, DONE, GRADSWIDE)
+#define WIDE(sum, each, grad, POWEROFONE, MODULATE) \
+	VARIANT(sum, params_weight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, TAKEWIDE, EF, DIVIDE, POWEROFONE, K(const_kWide), SOFTPLUSWIDE, MODULATE, VALUE, DONE, SUM) \
+	VARIANT(each, params_weight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, TAKEWIDE, EF, DIVIDE, POWEROFONE, K(const_kWide), SOFTPLUSWIDE, MODULATE, VALUE, DONE, EACHWIDE) \
+	VARIANT(grad, params_signedWeight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, TAKEWIDE, EF, DIVIDE, POWEROFONE, K(const_kWide), SOFTPLUSWIDE, MODULATE, KEEPM, DONE, GRADWIDE)
 
-#define LATERS(sum, each, grad, CLAMP, OUT_, SOFTPLUS, MODULATE, KEEPM, REST, GRADS) \
-	VARIANT(sum, NOSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUT_, EF, SOFTPLUS, MODULATE, KEEPM, REST, LEAVE(LATERVALUE)) \
-	VARIANT(each, NOSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUT_, EF, SOFTPLUS, MODULATE, KEEPM, REST, LEAVE(LATEREACH)) \
-	VARIANT(grad, KEEPSIGN, CLAMP, ROUNDWIDE, SPLITWIDE, OUT_, EF, SOFTPLUS, MODULATE, KEEPM, REST, GRADS)
+// LATER: the loss must wait for REST.
+#define LATER(sum, each, grad, CLAMP, OUTROW, POWEROFONE, SOFTPLUS, MODULATE, KEEP, REST, GRAD) \
+	VARIANT(sum, params_weight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTROW, TAKEWIDE, EF, DIVIDE, POWEROFONE, K(const_kWide), SOFTPLUS, MODULATE, KEEP, REST, LATERSUM) \
+	VARIANT(each, params_weight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTROW, TAKEWIDE, EF, DIVIDE, POWEROFONE, K(const_kWide), SOFTPLUS, MODULATE, KEEP, REST, LATEREACH) \
+	VARIANT(grad, params_signedWeight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTROW, TAKEWIDE, EF, DIVIDE, POWEROFONE, K(const_kWide), SOFTPLUS, MODULATE, KEEP, REST, GRAD)
 
-PLAIN(plain15Sum, plain15Each, plain15Grad, MODULATE15)
-PLAIN(plain2Sum, plain2Each, plain2Grad, MODULATE2)
-PLAIN(plain3Sum, plain3Each, plain3Grad, MODULATE3)
-PLAIN(plain4Sum, plain4Each, plain4Grad, MODULATE4)
-WIDE(wide0Sum, wide0Each, wide0Grad, MODULATE0)
-WIDE(wide05Sum, wide05Each, wide05Grad, MODULATE05)
-WIDE(wide1Sum, wide1Each, wide1Grad, MODULATE1)
-LATERS(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, OUTWIDE, LOG1PWIDE, LATER, NOTHING, POWERED, GRADSWIDE)
-LATERS(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, OUTWIDE, SOFTPLUSWIDE, MODULATE0, KEEPM, CLIPPED, GRADSCLIP)
-LATERS(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, OUTWIDE, SOFTPLUSWIDE, MODULATE1, KEEPM, CLIPPED, GRADSCLIP)
-LATERS(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, OUTCLIP2, SOFTPLUSWIDE, MODULATE2CLIP, KEEPM, CLIPPED, GRADSCLIP)
-LATERS(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, OUTWIDE, LOG1PWIDE, LATER, NOTHING, POWEREDCLIP, GRADSCLIP)
+#define LATERSUM \
+	LEAVE(LATERVALUE) \
+	SUM
+
+#define LATEREACH \
+	LEAVE(LATERVALUE) \
+	EACHWIDE
+
+PLAIN(plain15Sum, plain15Each, plain15Grad, ONEANDHALF, MODULATED)
+PLAIN(plain2Sum, plain2Each, plain2Grad, SECOND, MODULATE)
+PLAIN(plain3Sum, plain3Each, plain3Grad, THIRD, MODULATE3)
+PLAIN(plain4Sum, plain4Each, plain4Grad, FOURTH, MODULATE4)
+WIDE(wide0Sum, wide0Each, wide0Grad, ZEROTH, MODULATED)
+WIDE(wide05Sum, wide05Each, wide05Grad, HALF, MODULATED)
+WIDE(wide1Sum, wide1Each, wide1Grad, FIRST, MODULATE)
+LATER(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, OUTWIDE, NOROW, LOG1PWIDE, NOMODULATE, NOTHING, POWERED, GRADWIDE)
+LATER(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, OUTWIDE, ZEROTH, SOFTPLUSWIDE, MODULATED, KEEPM, CLIP, GRADCLIP)
+LATER(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, OUTWIDE, FIRST, SOFTPLUSWIDE, MODULATE, KEEPM, CLIP, GRADCLIP)
+LATER(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, OUTCLIP2, SECOND, SOFTPLUSWIDE, MODULATE2CLIP, KEEPM, CLIP, GRADCLIP)
+LATER(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, OUTWIDE, NOROW, LOG1PWIDE, NOMODULATE, NOTHING, POWEREDCLIP, GRADCLIP)
 
 // The variants by form and mode.
 #define ROW(form, sum, each, grad) \
@@ -651,7 +779,7 @@ ROW(const_clipAny, clipAnySum, clipAnyEach, clipAnyGrad)
 GLOBL variants<>(SB), NOPTR, $(24*const_numForms)
 
 // func cellsAVX2(f *frame, variant int, out, logits *float32, labels *uint8, n int) (done, column int)
-TEXT ·cellsAVX2(SB), 0, $2816-64
+TEXT ·cellsAVX2(SB), 0, $2560-64
 	NO_LOCAL_POINTERS
 	MOVQ f+0(FP), FRAME
 	MOVQ variant+8(FP), AX
@@ -663,7 +791,7 @@ TEXT ·cellsAVX2(SB), 0, $2816-64
 	LEAQ ·coefAVX2(SB), COEF
 	LEAQ variants<>(SB), R9
 	MOVQ (R9)(AX*8), AX
-	LEAQ slots-2816(SP), LEAVING // two slots and what aligns them
+	LEAQ slots-2560(SP), LEAVING // two slots and what aligns them
 	ADDQ $63, LEAVING
 	ANDQ $~63, LEAVING
 	LEAQ SLOT(LEAVING), ENTERING
