@@ -36,9 +36,9 @@ type job struct {
 // goroutine. The assembly knows its layout through go_asm.h.
 type frame struct {
 	p         *params
-	scale     vec         // of gradients: the call's scale times p.unscale
-	tinyGrad  vec         // the greatest gradient that is too small, in the kernel's scale
-	leastGrad vec         // the next one
+	scale     float32     // of gradients: the call's scale times p.unscale
+	tinyGrad  float32     // the greatest gradient that is too small, in the kernel's scale
+	leastGrad float32     // the next one
 	safe      float32     // minus the magnitude of a logit below which nothing is tiny
 	lanes     [8]float64  // sums of the block, in the kernel's scale
 	column    [16]float32 // T of the group at hand
@@ -115,9 +115,9 @@ func (l *Loss) setFrame(f *frame, j *job) {
 
 // setScale prepares f for gradients times scale.
 func (f *frame) setScale(scale float32) {
-	f.scale = splat(scale * f.p.unscale[0])
+	f.scale = scale * f.p.unscale[0]
 	if a := math.Abs(float64(scale)); a >= 1 || a == 0 {
-		f.tinyGrad, f.leastGrad = f.p.tiny, f.p.least
+		f.tinyGrad, f.leastGrad = f.p.tiny[0], f.p.least[0]
 	} else {
 		// The least gradient that stands for one of at least 2^-126 after it is multiplied
 		// by scale, and the one before that in the kernel's scale.
@@ -125,8 +125,8 @@ func (f *frame) setScale(scale float32) {
 		if float64(least)*a < 0x1p-126 {
 			least = math.Nextafter32(least, 1)
 		}
-		f.leastGrad = splat(least * f.p.power)
-		f.tinyGrad = splat(below(f.leastGrad[0]))
+		f.leastGrad = least * f.p.power
+		f.tinyGrad = below(f.leastGrad)
 	}
 }
 
@@ -191,14 +191,7 @@ func (l *Loss) block(f *frame, j *job, b int) float64 {
 			continue
 		}
 		at := j.index(i)
-		out := j.out
-		switch j.mode {
-		case modeGrad:
-			out = out[at : at+n]
-		case modeEach:
-			out = out[i : i+n]
-		}
-		l.kernelCells(f, j.mode, out, j.logits[at:at+n], j.labels[i:i+n])
+		l.kernelCells(f, j.mode, j.outAt(at, i, n), j.logits[at:at+n], j.labels[i:i+n])
 		i += n
 	}
 	v := &f.lanes
@@ -248,42 +241,47 @@ func (l *Loss) staged(f *frame, j *job, i, end int, x []float32, y []uint8) {
 // seam is staged for at most groupCells cells: those across the end of a run, and the last
 // of all. The group is filled up with ignored cells: the label is the mask of the
 // tail.
-//
-// Up to archStepCells cells take half the time of a group, as one step of 8 columns: in a group
-// of which nothing else is used, cell c stands in row c/8. T of a column is then U of
-// the cells: with none from 32 on, both are (l[i]+l[i+16]) + (l[i+8]+l[i+24]).
 func (l *Loss) seam(f *frame, j *job, i, end int) {
 	n := end - i
-	columns := 16
-	if n <= archStepCells && l.kernel != kernelGeneric {
-		columns = 8
-	}
-	for {
-		var x [groupCells]float32
-		y := allIgnored
-		for c, row := 0, 0; c < n; c, row = c+columns, row+16 {
-			k := min(columns, n-c)
-			j.gather(x[row:], i+c, k)
-			copy(y[row:row+k], j.labels[i+c:])
-		}
-		switch {
-		case columns == 16 && j.mode == modeSum:
-			l.kernelCells(f, j.mode, nil, x[:], y[:])
-		case columns == 16:
-			l.kernelCells(f, j.mode, x[:], x[:], y[:])
-		case archStep(f, j.mode, &x[0], &x[0], &y[0]):
-			for i := range f.lanes {
-				f.lanes[i] += float64(f.column[i])
-			}
-		default: // a special logit
-			columns = 16
-			continue
-		}
-		for c, row := 0, 0; c < n; c, row = c+columns, row+16 {
-			j.scatter(x[row:], i+c, min(columns, n-c))
-		}
+	if n <= archStepCells && l.kernel != kernelGeneric && l.few(f, j, i, n) {
 		return
 	}
+	var x [groupCells]float32
+	y := allIgnored
+	j.gather(x[:], i, n)
+	copy(y[:], j.labels[i:end])
+	out := x[:]
+	if j.mode == modeSum {
+		out = nil
+	}
+	l.kernelCells(f, j.mode, out, x[:], y[:])
+	j.scatter(x[:], i, n)
+}
+
+// few is seam for at most archStepCells cells, in half the time. It reports false, and has written
+// nothing, if one is special.
+func (l *Loss) few(f *frame, j *job, i, n int) bool {
+	labels := j.labels[i : i+n]
+	if run, x := j.run(i); j.cells.Stride == 1 && x+n <= j.cells.Len {
+		_, at := j.piece(run, x, n)
+		logits, out := j.logits[at:at+n], j.outAt(at, i, n)
+		race(out, logits, labels)
+		if !archStep(f, j.mode, unsafe.SliceData(out), &logits[0], &labels[0], n) {
+			return false
+		}
+	} else {
+		var x [max(1, archStepCells)]float32
+		j.gather(x[:], i, n)
+		race(nil, nil, labels)
+		if !archStep(f, j.mode, &x[0], &x[0], &labels[0], n) {
+			return false
+		}
+		j.scatter(x[:], i, n)
+	}
+	for i := range f.lanes {
+		f.lanes[i] += float64(f.column[i])
+	}
+	return true
 }
 
 var allIgnored = func() (labels [groupCells]uint8) {
@@ -344,6 +342,18 @@ func (j *job) run(i int) (run, x int) {
 func (j *job) piece(run, x, n int) (k, at int) {
 	c := &j.cells
 	return min(n, c.Len-x), c.Offset + run*c.Step + x*c.Stride
+}
+
+// outAt returns where the results of n cells from cell i on go, which lie one after another from at on; nil
+// for modeSum.
+func (j *job) outAt(at, i, n int) []float32 {
+	switch j.mode {
+	case modeGrad:
+		return j.out[at : at+n]
+	case modeEach:
+		return j.out[i : i+n]
+	}
+	return nil
 }
 
 // kernelCells runs whole groups of cells that lie one after another. out is as

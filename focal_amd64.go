@@ -35,12 +35,12 @@ func archCells(k Kernel, f *frame, m mode, out, logits *float32, labels *uint8, 
 // archStepCells is how many cells archStep does.
 const archStepCells = 32
 
-// archStep does one step of the AVX2 kernel: columns 0 to 7 of the group at logits and
-// labels, to out what m says, and T of them to f.column. It reports false, and has done nothing, if a
-// logit is special.
-func archStep(f *frame, m mode, out, logits *float32, labels *uint8) bool {
-	_, column := cellsAVX2(f, int(f.p.form)*int(numModes)+int(m), out, logits, labels, archStepCells)
-	return column == 8
+// archStep does n cells, at most archStepCells, as one step of the AVX2 kernel: in a group of which
+// nothing else is used, cell c stands in row c/8. T of a column is then U of the cells: with none
+// from 32 on, both are (l[i]+l[i+16]) + (l[i+8]+l[i+24]). It leaves U in f.column and writes to out what
+// m says. It reports false, and has done nothing, if a logit is special.
+func archStep(f *frame, m mode, out, logits *float32, labels *uint8, n int) bool {
+	return stepAVX2(f, int(f.p.form)*int(numModes)+int(m), out, logits, labels, n)
 }
 
 // archCount counts the labels of each kind among n, a multiple of groupCells and
@@ -64,6 +64,11 @@ var coefAVX2 = func() (t [numCoef]vec) {
 //
 //go:noescape
 func cellsAVX2(f *frame, variant int, out, logits *float32, labels *uint8, n int) (done, column int)
+
+// stepAVX2 does one step of n cells: see archStep. out may be nil if the variant writes nothing.
+//
+//go:noescape
+func stepAVX2(f *frame, variant int, out, logits *float32, labels *uint8, n int) (ok bool)
 
 // cellsAVX512 is cellsAVX2 in steps of whole groups.
 //

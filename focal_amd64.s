@@ -550,6 +550,16 @@ reduced:
 	VFMADD231PS q, Y15, t \
 	VDIVPS e, t, t
 
+// For gamma 0, where s is 0.
+#define SLOPEZERO(j, q, t, e) \
+	VMOVUPS W(j), Y14 \
+	VMOVUPS E(j), e \
+	VADDPS EF(j), Y13, Y15 \
+	ONSIDE(Y14, e, Y12, t) \
+	VDIVPS Y15, t, t
+
+#define CLAMPED(j, q, t, e) VPAND IN(j), t, t
+
 // What L must be for the slope.
 #define SLOPEMAX(j, q, t, e) VPMINSD Y12, q, q
 #define LIMITL \
@@ -576,7 +586,7 @@ reduced:
 	VMOVUPS K(const_kWideBits), Y14 \
 	UNLESS(TINY, great) \
 	VMOVUPS K(const_kMagnitude), Y12 \
-	VMOVUPS frame_tinyGrad(FRAME), Y13 \
+	VBROADCASTSS frame_tinyGrad(FRAME), Y13 \
 	LEAVE(WEIGHTED) \
 	LEAVE(NOTTINY) \
 	LEAVE(UNWIDE) \
@@ -586,7 +596,7 @@ great: \
 	LEAVE(UNWIDE) \
 	LEAVE(WEIGHTED) \
 finish: \
-	VMOVUPS frame_scale(FRAME), Y12 \
+	VBROADCASTSS frame_scale(FRAME), Y12 \
 	VPXOR Y13, Y13, Y13 \
 	LEAVE(SCALED)
 
@@ -615,6 +625,23 @@ finish: \
 	LEAVE(SLOPEWIDE) \
 	FINISH(UNWIDE)
 
+#define GRADZERO \
+	LOSSES(NOLIMIT) \
+	VMOVUPS K(const_kWide), Y12 \
+	VMOVUPS K(const_kOne), Y13 \
+	LEAVE(SLOPEZERO) \
+	FINISH(UNWIDE)
+
+#define GRADZEROCLIP \
+	LOSSES(NOLIMIT) \
+	VMOVUPS K(const_kWide), Y12 \
+	VMOVUPS K(const_kOne), Y13 \
+	LEAVE(SLOPEZERO) \
+	UNLESS(TINY, unclamped) \
+	LEAVE(CLAMPED) \
+unclamped: \
+	FINISH(UNWIDE)
+
 #define GRADCLIP \
 	LOSSES(NOLIMIT) \
 	SCALEL \
@@ -630,39 +657,39 @@ sloped: \
 // ---- Both at once ----
 
 // BOTH: labels and logits to e of the entering step; of the leaving one L in Y0-3 and a * q^gamma,
-// and KEEP. A chain of dependent instructions is spread over the whole.
+// and KEEP. A chain of dependent instructions is spread over the whole; the order is measured.
 #define BOTH(within, WEIGHTS, CLAMP, ROUND, SPLIT, OUTROW, BEGIN, LOG, LOGM, TAKE, ARG, DIVIDE, POWEROFONE, LEAVEROW, ONE, SOFTPLUS, MODULATE, KEEP) \
 	VMOVUPS WEIGHTS(PARAMS), Y13 \
 	DECODE(0, Y4) \
 	DECODE(1, Y5) \
 	BEGIN \
-	LEAVE(TAKE) \
 	DECODE(2, Y6) \
 	DECODE(3, Y7) \
+	LEAVE(TAKE) \
 	LOG(const_kLogQ6) \
-	LIMIT(CLAMP, within) \
 	LOG(const_kLogQ5) \
+	LIMIT(CLAMP, within) \
 	DIVIDE(POWEROFONE) \
 	ROUND \
 	ENTER(SPLIT) \
-	LOGM(ARG, const_kLogQ4) \
 	REDUCE(const_kLn2HiNeg) \
-	LOGM(ARG, const_kLogQ3) \
 	REDUCE(const_kLn2LoNeg) \
-	LOGM(ARG, const_kLogQ2) \
 	EXPBEGIN \
+	LOGM(ARG, const_kLogQ4) \
 	EXP(const_kExpP3) \
-	LOGM(ARG, const_kLogQ1) \
+	LOGM(ARG, const_kLogQ3) \
 	EXP(const_kExpP2) \
-	LOGM(ARG, const_kLogQ0) \
+	LOGM(ARG, const_kLogQ2) \
 	EXP(const_kExpP1) \
-	LEAVEROW(0, Y0, ONE, SOFTPLUS, MODULATE, KEEP) \
-	LEAVEROW(1, Y1, ONE, SOFTPLUS, MODULATE, KEEP) \
+	LOGM(ARG, const_kLogQ1) \
 	EXP(const_kExpP0) \
-	LEAVEROW(2, Y2, ONE, SOFTPLUS, MODULATE, KEEP) \
+	LOGM(ARG, const_kLogQ0) \
 	ENTER(EXPMUL) \
-	LEAVEROW(3, Y3, ONE, SOFTPLUS, MODULATE, KEEP) \
+	LEAVEROW(0, Y0, ONE, SOFTPLUS, MODULATE, KEEP) \
 	ENTER(EXPEND) \
+	LEAVEROW(1, Y1, ONE, SOFTPLUS, MODULATE, KEEP) \
+	LEAVEROW(2, Y2, ONE, SOFTPLUS, MODULATE, KEEP) \
+	LEAVEROW(3, Y3, ONE, SOFTPLUS, MODULATE, KEEP) \
 	OUTROWS(OUTROW)
 
 #define LEAVEROW(j, q, ONE, SOFTPLUS, MODULATE, KEEP) \
@@ -726,10 +753,10 @@ special: \
 	VARIANT(each, params_weight, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, TAKEPLAIN, E, DIVIDE, POWEROFONE, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUE, DONE, EACHPLAIN) \
 	VARIANT(grad, params_signedWeight, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, TAKEPLAIN, E, DIVIDE, POWEROFONE, K(const_kOne), SOFTPLUSPLAIN, MODULATE, KEEPM, DONE, GRADPLAIN)
 
-#define WIDE(sum, each, grad, POWEROFONE, MODULATE) \
+#define WIDE(sum, each, grad, POWEROFONE, MODULATE, GRAD) \
 	VARIANT(sum, params_weight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, TAKEWIDE, EF, DIVIDE, POWEROFONE, K(const_kWide), SOFTPLUSWIDE, MODULATE, VALUE, DONE, SUM) \
 	VARIANT(each, params_weight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, TAKEWIDE, EF, DIVIDE, POWEROFONE, K(const_kWide), SOFTPLUSWIDE, MODULATE, VALUE, DONE, EACHWIDE) \
-	VARIANT(grad, params_signedWeight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, TAKEWIDE, EF, DIVIDE, POWEROFONE, K(const_kWide), SOFTPLUSWIDE, MODULATE, KEEPM, DONE, GRADWIDE)
+	VARIANT(grad, params_signedWeight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, TAKEWIDE, EF, DIVIDE, POWEROFONE, K(const_kWide), SOFTPLUSWIDE, MODULATE, KEEPM, DONE, GRAD)
 
 // LATER: the loss must wait for REST.
 #define LATER(sum, each, grad, CLAMP, OUTROW, POWEROFONE, SOFTPLUS, MODULATE, KEEP, REST, GRAD) \
@@ -749,11 +776,11 @@ PLAIN(plain15Sum, plain15Each, plain15Grad, ONEANDHALF, MODULATED)
 PLAIN(plain2Sum, plain2Each, plain2Grad, SECOND, MODULATE)
 PLAIN(plain3Sum, plain3Each, plain3Grad, THIRD, MODULATE3)
 PLAIN(plain4Sum, plain4Each, plain4Grad, FOURTH, MODULATE4)
-WIDE(wide0Sum, wide0Each, wide0Grad, ZEROTH, MODULATED)
-WIDE(wide05Sum, wide05Each, wide05Grad, HALF, MODULATED)
-WIDE(wide1Sum, wide1Each, wide1Grad, FIRST, MODULATE)
+WIDE(wide0Sum, wide0Each, wide0Grad, ZEROTH, MODULATED, GRADZERO)
+WIDE(wide05Sum, wide05Each, wide05Grad, HALF, MODULATED, GRADWIDE)
+WIDE(wide1Sum, wide1Each, wide1Grad, FIRST, MODULATE, GRADWIDE)
 LATER(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, OUTWIDE, NOROW, LOG1PWIDE, NOMODULATE, NOTHING, POWERED, GRADWIDE)
-LATER(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, OUTWIDE, ZEROTH, SOFTPLUSWIDE, MODULATED, KEEPM, CLIP, GRADCLIP)
+LATER(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, OUTWIDE, ZEROTH, SOFTPLUSWIDE, MODULATED, KEEPM, CLIP, GRADZEROCLIP)
 LATER(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, OUTWIDE, FIRST, SOFTPLUSWIDE, MODULATE, KEEPM, CLIP, GRADCLIP)
 LATER(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, OUTCLIP2, SECOND, SOFTPLUSWIDE, MODULATE2CLIP, KEEPM, CLIP, GRADCLIP)
 LATER(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, OUTWIDE, NOROW, LOG1PWIDE, NOMODULATE, NOTHING, POWEREDCLIP, GRADCLIP)
@@ -811,6 +838,112 @@ TEXT ·cellsAVX2(SB), 0, $2560-64
 	SHRQ $1, AX
 	SHLQ $6, AX
 	MOVQ AX, done+48(FP)
+	RET
+
+// Masks of the first k lanes, at 8-k.
+DATA firstLanes<>+0(SB)/8, $-1
+DATA firstLanes<>+8(SB)/8, $-1
+DATA firstLanes<>+16(SB)/8, $-1
+DATA firstLanes<>+24(SB)/8, $-1
+GLOBL firstLanes<>(SB), RODATA|NOPTR, $64
+
+// func stepAVX2(f *frame, variant int, out, logits *float32, labels *uint8, n int) (ok bool)
+//
+// Does the step in a copy of the cells: the variants read and write whole rows.
+TEXT ·stepAVX2(SB), 0, $2880-49
+	NO_LOCAL_POINTERS
+	MOVQ f+0(FP), FRAME
+	MOVQ logits+24(FP), SI
+	MOVQ labels+32(FP), DX
+	MOVQ n+40(FP), CX
+	LEAQ slots-2880(SP), LEAVING // two slots, the copies, and what aligns them
+	ADDQ $63, LEAVING
+	ANDQ $~63, LEAVING
+	LEAQ SLOT(LEAVING), ENTERING
+	LEAQ SLOT(ENTERING), BX // copy of the logits
+	LEAQ 256(BX), R12 // and of the labels
+	MOVQ BX, R8
+	LEAQ firstLanes<>+32(SB), R11
+
+row:
+	CMPQ CX, $8
+	JLT partial
+	VMOVUPS (SI), Y0
+	MOVQ (DX), AX
+	JMP copied
+
+partial:
+	VPXOR Y0, Y0, Y0
+	MOVQ $-1, AX // Ignore
+	TESTQ CX, CX
+	JLE copied
+	MOVQ CX, R13
+	NEGQ R13
+	VMOVDQU (R11)(R13*4), Y1
+	VMASKMOVPS (SI), Y1, Y0
+	NEGQ R13
+
+label:
+	SHLQ $8, AX
+	MOVB -1(DX)(R13*1), AX
+	DECQ R13
+	JNZ label
+
+copied:
+	VMOVUPS Y0, (R8)
+	MOVQ AX, (R12)
+	ADDQ $32, SI
+	ADDQ $8, DX
+	ADDQ $64, R8
+	ADDQ $16, R12
+	SUBQ $8, CX
+	LEAQ 256(BX), AX
+	CMPQ R8, AX
+	JNE row
+
+	MOVQ BX, LOGITS
+	LEAQ 256(BX), LABELS
+	MOVQ LABELS, OLDLABELS
+	MOVQ $1, STEPS
+	MOVQ variant+8(FP), AX
+	MOVQ frame_p(FRAME), PARAMS
+	LEAQ ·coefAVX2(SB), COEF
+	LEAQ variants<>(SB), R11
+	MOVQ (R11)(AX*8), AX
+	CALL AX
+	TESTQ STEPS, STEPS
+	SETEQ ok+48(FP)
+	JNE written
+	MOVQ out+16(FP), DI
+	TESTQ DI, DI
+	JEQ written
+
+	LEAQ slots-2880(SP), SI
+	ADDQ $63, SI
+	ANDQ $~63, SI
+	ADDQ $(2*SLOT), SI
+	MOVQ n+40(FP), CX
+
+write:
+	CMPQ CX, $8
+	JLT last
+	VMOVUPS (SI), Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $64, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JMP write
+
+last:
+	TESTQ CX, CX
+	JEQ written
+	MOVL -4(SI)(CX*4), AX
+	MOVL AX, -4(DI)(CX*4)
+	DECQ CX
+	JMP last
+
+written:
+	VZEROUPPER
 	RET
 
 // func countAVX2(labels *uint8, n int) (positives, ignored, negatives int)

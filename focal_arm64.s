@@ -500,8 +500,10 @@ GLOBL tables<>(SB), RODATA|NOPTR, $80
 #define FINISH(UNWIDE) \
 	ONEPLUS \
 	ROWS(VFDIV, P, W, W) \
-	FMOVQ frame_tinyGrad(R(FRAME)), F(T0) \
-	FMOVQ frame_scale(R(FRAME)), F(T1) \
+	FMOVS frame_tinyGrad(R(FRAME)), F(T0) \
+	FMOVS frame_scale(R(FRAME)), F(T1) \
+	VDUP_S0(T0, T0) \
+	VDUP_S0(T1, T1) \
 	ROWS(VFMUL, A, W, W) \
 	ROWSM(VFACGT, T0, W, X) \
 	UNWIDE \
@@ -535,6 +537,17 @@ GLOBL tables<>(SB), RODATA|NOPTR, $80
 
 #define GRADWIDE GRAD(NOMASK)
 #define GRADCLIP GRAD(INMASK)
+
+// For gamma 0, where s is 0.
+#define ZERO(MASK) \
+	CONST(const_kWide, T3) \
+	ROWS2(VCMLT0, W, W) \
+	ROWSM(VBSL, T3, X, W) \
+	MASK \
+	FINISH(WIDESCALE)
+
+#define GRADZERO ZERO(NOMASK)
+#define GRADZEROCLIP ZERO(INMASK)
 
 // A variant: returns the steps left in STEPS, 0 unless it met a special logit. The last
 // group may be cut short.
@@ -583,11 +596,11 @@ PLAIN(plain15Sum, plain15Each, plain15Grad, MODULATE15)
 PLAIN(plain2Sum, plain2Each, plain2Grad, MODULATE2)
 PLAIN(plain3Sum, plain3Each, plain3Grad, MODULATE3)
 PLAIN(plain4Sum, plain4Each, plain4Grad, MODULATE4)
-WIDE(wide0Sum, wide0Each, wide0Grad, CLAMP, OUTWIDE, MODULATE0, SOFTPLUSWIDE, GRADWIDE)
+WIDE(wide0Sum, wide0Each, wide0Grad, CLAMP, OUTWIDE, MODULATE0, SOFTPLUSWIDE, GRADZERO)
 WIDE(wide05Sum, wide05Each, wide05Grad, CLAMP, OUTWIDE, MODULATE05, SOFTPLUSWIDE, GRADWIDE)
 WIDE(wide1Sum, wide1Each, wide1Grad, CLAMP, OUTWIDE, MODULATE1, SOFTPLUSWIDE, GRADWIDE)
 WIDE(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, OUTWIDE, MODULATELATER, SOFTPLUSANY, GRADWIDE)
-WIDE(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, OUTWIDE, MODULATE0, SOFTPLUSCLIP, GRADCLIP)
+WIDE(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, OUTWIDE, MODULATE0, SOFTPLUSCLIP, GRADZEROCLIP)
 WIDE(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, OUTWIDE, MODULATE1, SOFTPLUSCLIP, GRADCLIP)
 WIDE(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, OUTCLIP2, MODULATE2CLIP, SOFTPLUSCLIP, GRADCLIP)
 WIDE(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, OUTWIDE, MODULATELATER, SOFTPLUSCLIPANY, GRADCLIP)

@@ -244,13 +244,13 @@ func genericCell(f *frame, x float32, label uint8, grad bool) (loss, slope float
 		}
 		g = c.slope()
 	}
-	if g <= f.tinyGrad[0] {
+	if g <= f.tinyGrad {
 		return loss, 0
 	}
 	if p.form.wide() {
 		g *= unwide
 	}
-	slope = g * f.scale[0]
+	slope = g * f.scale
 	if label == Positive {
 		slope = -slope
 	}

@@ -44,6 +44,8 @@
 #define VBIT(m, n, d) WORD $(0x6EA01C00 | (m)<<16 | (n)<<5 | (d)) // where m n, else d
 #define VTBL(m, n, d) WORD $(0x4E000000 | (m)<<16 | (n)<<5 | (d)) // bytes m of n
 
+#define VDUP_S0(n, d) WORD $(0x4E040400 | (n)<<5 | (d)) // lane 0 to all
+
 // Memory: 16 or 4 bytes, off bytes from the address in R(n).
 #define LDRQ(off, n, d) WORD $(0x3DC00000 | (off)<<6 | (n)<<5 | (d))
 #define STRQ(d, off, n) WORD $(0x3D800000 | (off)<<6 | (n)<<5 | (d))

@@ -46,6 +46,7 @@ var neonText = map[string]string{
 	"VSMAXV":    "smaxv s{d}, v{n}.4s",
 	"VCMLT0":    "cmlt v{d}.4s, v{n}.4s, #0",
 	"VSHL":      "shl v{d}.4s, v{n}.4s, #{k}",
+	"VDUP_S0":   "dup v{d}.4s, v{n}.s[0]",
 	"VADD_B16":  "add v{d}.16b, v{n}.16b, v{m}.16b",
 	"VSUB_B16":  "sub v{d}.16b, v{n}.16b, v{m}.16b",
 	"VCMEQ_B16": "cmeq v{d}.16b, v{n}.16b, v{m}.16b",
