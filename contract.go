@@ -102,14 +102,14 @@ const (
 	expP3 = 0x1.123adp-7
 	expP4 = 0x1.6a5e34p-10
 
-	logQ0 = -0x1.fffea4p-2
-	logQ1 = 0x1.55286ap-2
-	logQ2 = -0x1.fc1b02p-3
-	logQ3 = 0x1.842f7ep-3
-	logQ4 = -0x1.10a45ep-3
-	logQ5 = 0x1.2e9ed4p-4
-	logQ6 = -0x1.b651fcp-6
-	logQ7 = 0x1.28fd72p-8
+	logQ0 = -0x1.fffeaep-2
+	logQ1 = 0x1.5528c8p-2
+	logQ2 = -0x1.fc1d38p-3
+	logQ3 = 0x1.8431e4p-3
+	logQ4 = -0x1.10a4a6p-3
+	logQ5 = 0x1.2e9d9ep-4
+	logQ6 = -0x1.b6546cp-6
+	logQ7 = 0x1.29085ap-8
 
 	// Adding magic rounds to an integer n and leaves n + 127, the exponent field of 2^n, in
 	// the low bits. magicWide adds 64 to that.

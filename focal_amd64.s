@@ -252,7 +252,7 @@ within:
 #define ONSIDE(w, right, wrong, r) VBLENDVPS w, right, wrong, r
 
 // DIVIDE: M = what of a * q^gamma comes from the division by a power of 1+e; all of it for gamma 1.5
-// and 0.5. Clobbers e, Y12-15.
+// and 0.5. Clobbers Y12-15.
 #define DIVIDE(ROW) \
 	VMOVUPS K(const_kTwo), Y12 \
 	VMOVUPS K(const_kOne), Y13 \
@@ -278,8 +278,8 @@ within:
 
 #define THIRD(j, q, t, e) \
 	SQUARE(e) \
-	VADDPS Y13, e, e \
-	VMULPS e, Y14, Y14 \
+	VADDPS Y13, e, Y15 \
+	VMULPS Y15, Y14, Y14 \
 	QUOTIENT(j)
 
 #define FOURTH(j, q, t, e) \
@@ -654,21 +654,59 @@ unclamped: \
 sloped: \
 	FINISH(UNWIDE)
 
-// ---- Both at once ----
+// ---- Both ----
 
-// BOTH: labels and logits to e of the entering step; of the leaving one L in Y0-3 and a * q^gamma,
-// and KEEP. A chain of dependent instructions is spread over the whole; the order is measured.
-#define BOTH(within, WEIGHTS, CLAMP, ROUND, SPLIT, OUTROW, BEGIN, LOG, LOGM, TAKE, ARG, DIVIDE, POWEROFONE, LEAVEROW, ONE, SOFTPLUS, MODULATE, KEEP) \
+// ENTERFIRST: labels and logits to e of the entering step.
+#define ENTERFIRST(WEIGHTS, CLAMP, ROUND, SPLIT, OUTROW) \
 	VMOVUPS WEIGHTS(PARAMS), Y13 \
 	DECODE(0, Y4) \
 	DECODE(1, Y5) \
-	BEGIN \
+	DECODE(2, Y6) \
+	DECODE(3, Y7) \
+	LIMIT(CLAMP, within) \
+	ROUND \
+	ENTER(SPLIT) \
+	REDUCE(const_kLn2HiNeg) \
+	REDUCE(const_kLn2LoNeg) \
+	EXPBEGIN \
+	EXP(const_kExpP3) \
+	EXP(const_kExpP2) \
+	EXP(const_kExpP1) \
+	EXP(const_kExpP0) \
+	ENTER(EXPMUL) \
+	ENTER(EXPEND) \
+	OUTROWS(OUTROW)
+
+// LEAVELAST: of the leaving step L in Y0-3 and a * q^gamma, and KEEP.
+#define LEAVELAST(TAKE, POWEROFONE, ONE, SOFTPLUS, MODULATE, KEEP) \
+	LEAVE(TAKE) \
+	DIVIDE(POWEROFONE) \
+	LOGBEGIN \
+	LOG(const_kLogQ6) \
+	LOG(const_kLogQ5) \
+	LOG(const_kLogQ4) \
+	LOG(const_kLogQ3) \
+	LOG(const_kLogQ2) \
+	LOG(const_kLogQ1) \
+	LOG(const_kLogQ0) \
+	LEAVEROW(0, Y0, ONE, SOFTPLUS, MODULATE, KEEP) \
+	LEAVEROW(1, Y1, ONE, SOFTPLUS, MODULATE, KEEP) \
+	LEAVEROW(2, Y2, ONE, SOFTPLUS, MODULATE, KEEP) \
+	LEAVEROW(3, Y3, ONE, SOFTPLUS, MODULATE, KEEP)
+
+// BOTH: both at once. A chain of dependent instructions is spread over the whole; the order is
+// measured.
+#define BOTH(WEIGHTS, CLAMP, ROUND, SPLIT, OUTROW, TAKE, ARG, POWEROFONE, ONE, SOFTPLUS, MODULATE, KEEP) \
+	VMOVUPS WEIGHTS(PARAMS), Y13 \
+	DECODE(0, Y4) \
+	DECODE(1, Y5) \
+	LOGBEGIN \
 	DECODE(2, Y6) \
 	DECODE(3, Y7) \
 	LEAVE(TAKE) \
 	LOG(const_kLogQ6) \
 	LOG(const_kLogQ5) \
-	LIMIT(CLAMP, within) \
+	LIMIT(CLAMP, withinNext) \
 	DIVIDE(POWEROFONE) \
 	ROUND \
 	ENTER(SPLIT) \
@@ -698,12 +736,6 @@ sloped: \
 	SOFTPLUS(j, q, MODULATE) \
 	KEEP(j, q)
 
-#define NOBEGIN
-#define NOLOG(k)
-#define NOLOGM(ARG, k)
-#define NODIVIDE(ROW)
-#define NOLEAVEROW(j, q, ONE, SOFTPLUS, MODULATE, KEEP)
-
 // What comes between that and the mode.
 #define DONE
 #define POWERED \
@@ -714,12 +746,11 @@ sloped: \
 	ADDW \
 	CLIP
 
-// A variant: returns the steps left in STEPS, 0 unless it met a special logit. The
-// last step is entered twice, the second time for nothing, as there is no next.
-#define VARIANT(name, WEIGHTS, CLAMP, ROUND, SPLIT, OUTROW, TAKE, ARG, DIVIDE, POWEROFONE, ONE, SOFTPLUS, MODULATE, KEEP, REST, MODE) \
+// A variant: returns the steps left in STEPS, 0 unless it met a special logit.
+#define VARIANT(name, WEIGHTS, CLAMP, ROUND, SPLIT, OUTROW, TAKE, ARG, POWEROFONE, ONE, SOFTPLUS, MODULATE, KEEP, REST, MODE) \
 TEXT name<>(SB), NOSPLIT|NOFRAME, $0-0 \
 	MOVQ $32, ADVANCE \
-	BOTH(within1, WEIGHTS, CLAMP, ROUND, SPLIT, OUTROW, NOBEGIN, NOLOG, NOLOGM, NOROW, ARG, NODIVIDE, NOROW, NOLEAVEROW, ONE, SOFTPLUS, MODULATE, KEEP) \
+	ENTERFIRST(WEIGHTS, CLAMP, ROUND, SPLIT, OUTROW) \
 	XCHGQ LEAVING, ENTERING \
 	PCALIGN $32 \
 loop: \
@@ -727,13 +758,14 @@ loop: \
 	CMPL SPECIAL, $0 \
 	JNE special \
 usual: \
-	XORL AX, AX \
 	CMPQ STEPS, $1 \
-	CMOVQNE ADVANCE, AX \
+	JEQ last \
+	MOVQ ADVANCE, AX \
 	ADDQ AX, LOGITS \
 	SHRQ $2, AX \
 	ADDQ AX, LABELS \
-	BOTH(within2, WEIGHTS, CLAMP, ROUND, SPLIT, OUTROW, LOGBEGIN, LOG, LOGM, TAKE, ARG, DIVIDE, POWEROFONE, LEAVEROW, ONE, SOFTPLUS, MODULATE, KEEP) \
+	BOTH(WEIGHTS, CLAMP, ROUND, SPLIT, OUTROW, TAKE, ARG, POWEROFONE, ONE, SOFTPLUS, MODULATE, KEEP) \
+left: \
 	REST \
 	MODE \
 	XCHGQ LEAVING, ENTERING \
@@ -745,24 +777,28 @@ usual: \
 	ADDQ $256, ADVANCE \
 	DECQ STEPS \
 	JNZ loop \
+	RET \
+last: \
+	LEAVELAST(TAKE, POWEROFONE, ONE, SOFTPLUS, MODULATE, KEEP) \
+	JMP left \
 special: \
 	RET
 
 #define PLAIN(sum, each, grad, POWEROFONE, MODULATE) \
-	VARIANT(sum, params_weight, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, TAKEPLAIN, E, DIVIDE, POWEROFONE, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUE, DONE, SUM) \
-	VARIANT(each, params_weight, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, TAKEPLAIN, E, DIVIDE, POWEROFONE, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUE, DONE, EACHPLAIN) \
-	VARIANT(grad, params_signedWeight, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, TAKEPLAIN, E, DIVIDE, POWEROFONE, K(const_kOne), SOFTPLUSPLAIN, MODULATE, KEEPM, DONE, GRADPLAIN)
+	VARIANT(sum, params_weight, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, TAKEPLAIN, E, POWEROFONE, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUE, DONE, SUM) \
+	VARIANT(each, params_weight, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, TAKEPLAIN, E, POWEROFONE, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUE, DONE, EACHPLAIN) \
+	VARIANT(grad, params_signedWeight, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, TAKEPLAIN, E, POWEROFONE, K(const_kOne), SOFTPLUSPLAIN, MODULATE, KEEPM, DONE, GRADPLAIN)
 
 #define WIDE(sum, each, grad, POWEROFONE, MODULATE, GRAD) \
-	VARIANT(sum, params_weight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, TAKEWIDE, EF, DIVIDE, POWEROFONE, K(const_kWide), SOFTPLUSWIDE, MODULATE, VALUE, DONE, SUM) \
-	VARIANT(each, params_weight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, TAKEWIDE, EF, DIVIDE, POWEROFONE, K(const_kWide), SOFTPLUSWIDE, MODULATE, VALUE, DONE, EACHWIDE) \
-	VARIANT(grad, params_signedWeight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, TAKEWIDE, EF, DIVIDE, POWEROFONE, K(const_kWide), SOFTPLUSWIDE, MODULATE, KEEPM, DONE, GRAD)
+	VARIANT(sum, params_weight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, TAKEWIDE, EF, POWEROFONE, K(const_kWide), SOFTPLUSWIDE, MODULATE, VALUE, DONE, SUM) \
+	VARIANT(each, params_weight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, TAKEWIDE, EF, POWEROFONE, K(const_kWide), SOFTPLUSWIDE, MODULATE, VALUE, DONE, EACHWIDE) \
+	VARIANT(grad, params_signedWeight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, TAKEWIDE, EF, POWEROFONE, K(const_kWide), SOFTPLUSWIDE, MODULATE, KEEPM, DONE, GRAD)
 
 // LATER: the loss must wait for REST.
 #define LATER(sum, each, grad, CLAMP, OUTROW, POWEROFONE, SOFTPLUS, MODULATE, KEEP, REST, GRAD) \
-	VARIANT(sum, params_weight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTROW, TAKEWIDE, EF, DIVIDE, POWEROFONE, K(const_kWide), SOFTPLUS, MODULATE, KEEP, REST, LATERSUM) \
-	VARIANT(each, params_weight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTROW, TAKEWIDE, EF, DIVIDE, POWEROFONE, K(const_kWide), SOFTPLUS, MODULATE, KEEP, REST, LATEREACH) \
-	VARIANT(grad, params_signedWeight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTROW, TAKEWIDE, EF, DIVIDE, POWEROFONE, K(const_kWide), SOFTPLUS, MODULATE, KEEP, REST, GRAD)
+	VARIANT(sum, params_weight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTROW, TAKEWIDE, EF, POWEROFONE, K(const_kWide), SOFTPLUS, MODULATE, KEEP, REST, LATERSUM) \
+	VARIANT(each, params_weight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTROW, TAKEWIDE, EF, POWEROFONE, K(const_kWide), SOFTPLUS, MODULATE, KEEP, REST, LATEREACH) \
+	VARIANT(grad, params_signedWeight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTROW, TAKEWIDE, EF, POWEROFONE, K(const_kWide), SOFTPLUS, MODULATE, KEEP, REST, GRAD)
 
 #define LATERSUM \
 	LEAVE(LATERVALUE) \
