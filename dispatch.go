@@ -164,7 +164,7 @@ func share(workers, tasks int, work func(next func() (task int, ok bool))) {
 }
 
 // Cells of one run are worth passing in place if the run is long; short runs are
-// gathered into a buffer, and so is what lies across the end of a run and the tail of few cells.
+// gathered into a buffer, and so is what lies across the end of a run.
 const (
 	longRun    = 512
 	fewCells   = 256
@@ -177,7 +177,7 @@ func (l *Loss) block(f *frame, j *job, b int) float64 {
 	i := b * blockCells
 	end := min(i+blockCells, len(j.labels))
 	c := &j.cells
-	inPlace := c.Stride == 1 && (c.Runs == 1 || c.Len >= longRun) && (end-i > fewCells || (end-i)%groupCells == 0)
+	inPlace := c.Stride == 1 && (c.Runs == 1 || c.Len >= longRun)
 	if !inPlace {
 		l.stage(f, j, i, end)
 		i = end
@@ -243,43 +243,45 @@ func (l *Loss) staged(f *frame, j *job, i, end int, x []float32, y []uint8) {
 // tail.
 func (l *Loss) seam(f *frame, j *job, i, end int) {
 	n := end - i
-	if n <= archStepCells && l.kernel != kernelGeneric && l.few(f, j, i, n) {
+	if l.kernel != kernelGeneric && l.group(f, j, i, n) {
 		return
 	}
 	var x [groupCells]float32
 	y := allIgnored
 	j.gather(x[:], i, n)
 	copy(y[:], j.labels[i:end])
-	out := x[:]
-	if j.mode == modeSum {
-		out = nil
-	}
-	l.kernelCells(f, j.mode, out, x[:], y[:])
+	genericGroup(f, j.mode, x[:], x[:], y[:], 0)
 	j.scatter(x[:], i, n)
 }
 
-// few is seam for at most archStepCells cells, in half the time. It reports false, and has written
-// nothing, if one is special.
-func (l *Loss) few(f *frame, j *job, i, n int) bool {
+// Up to halfGroup cells take half the time of a group, as one step of 8 columns: in a group
+// of which nothing else is used, cell c stands in row c/8. T of a column is then U of
+// the cells: with none from 32 on, both are (l[i]+l[i+16]) + (l[i+8]+l[i+24]).
+const halfGroup = groupCells / 2
+
+// group is seam by an assembly kernel. It reports false, and has written nothing, if a logit is special.
+func (l *Loss) group(f *frame, j *job, i, n int) bool {
 	labels := j.labels[i : i+n]
 	if run, x := j.run(i); j.cells.Stride == 1 && x+n <= j.cells.Len {
 		_, at := j.piece(run, x, n)
 		logits, out := j.logits[at:at+n], j.outAt(at, i, n)
 		race(out, logits, labels)
-		if !archStep(f, j.mode, unsafe.SliceData(out), &logits[0], &labels[0], n) {
+		if !archGroup(f, j.mode, unsafe.SliceData(out), &logits[0], &labels[0], n) {
 			return false
 		}
 	} else {
-		var x [max(1, archStepCells)]float32
+		var x [groupCells]float32
 		j.gather(x[:], i, n)
 		race(nil, nil, labels)
-		if !archStep(f, j.mode, &x[0], &x[0], &labels[0], n) {
+		if !archGroup(f, j.mode, &x[0], &x[0], &labels[0], n) {
 			return false
 		}
 		j.scatter(x[:], i, n)
 	}
-	for i := range f.lanes {
-		f.lanes[i] += float64(f.column[i])
+	if n <= halfGroup {
+		for i := range f.lanes {
+			f.lanes[i] += float64(f.column[i])
+		}
 	}
 	return true
 }

@@ -32,15 +32,11 @@ func archCells(k Kernel, f *frame, m mode, out, logits *float32, labels *uint8, 
 	return cellsAVX2(f, variant, out, logits, labels, n)
 }
 
-// archStepCells is how many cells archStep does.
-const archStepCells = 32
-
-// archStep does n cells, at most archStepCells, as one step of the AVX2 kernel: in a group of which
-// nothing else is used, cell c stands in row c/8. T of a column is then U of the cells: with none
-// from 32 on, both are (l[i]+l[i+16]) + (l[i+8]+l[i+24]). It leaves U in f.column and writes to out what
-// m says. It reports false, and has done nothing, if a logit is special.
-func archStep(f *frame, m mode, out, logits *float32, labels *uint8, n int) bool {
-	return stepAVX2(f, int(f.p.form)*int(numModes)+int(m), out, logits, labels, n)
+// archGroup does a group of n cells, the rest of which is ignored: it adds U to f.lanes, or, for up to
+// halfGroup cells, leaves it in f.column, and writes to out, which may be nil for modeSum, what m says. It
+// reports false, and has written nothing else, if a logit is special. Both kernels have the AVX2 one do it.
+func archGroup(f *frame, m mode, out, logits *float32, labels *uint8, n int) bool {
+	return groupAVX2(f, int(f.p.form)*int(numModes)+int(m), out, logits, labels, n)
 }
 
 // archCount counts the labels of each kind among n, a multiple of groupCells and
@@ -65,10 +61,10 @@ var coefAVX2 = func() (t [numCoef]vec) {
 //go:noescape
 func cellsAVX2(f *frame, variant int, out, logits *float32, labels *uint8, n int) (done, column int)
 
-// stepAVX2 does one step of n cells: see archStep. out may be nil if the variant writes nothing.
+// groupAVX2 is archGroup for a variant.
 //
 //go:noescape
-func stepAVX2(f *frame, variant int, out, logits *float32, labels *uint8, n int) (ok bool)
+func groupAVX2(f *frame, variant int, out, logits *float32, labels *uint8, n int) (ok bool)
 
 // cellsAVX512 is cellsAVX2 in steps of whole groups.
 //

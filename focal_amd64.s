@@ -883,10 +883,10 @@ DATA firstLanes<>+16(SB)/8, $-1
 DATA firstLanes<>+24(SB)/8, $-1
 GLOBL firstLanes<>(SB), RODATA|NOPTR, $64
 
-// func stepAVX2(f *frame, variant int, out, logits *float32, labels *uint8, n int) (ok bool)
+// func groupAVX2(f *frame, variant int, out, logits *float32, labels *uint8, n int) (ok bool)
 //
-// Does the step in a copy of the cells: the variants read and write whole rows.
-TEXT ·stepAVX2(SB), 0, $2880-49
+// Works on a copy of the cells: the variants read and write whole rows.
+TEXT ·groupAVX2(SB), 0, $2880-49
 	NO_LOCAL_POINTERS
 	MOVQ f+0(FP), FRAME
 	MOVQ logits+24(FP), SI
@@ -895,10 +895,12 @@ TEXT ·stepAVX2(SB), 0, $2880-49
 	LEAQ slots-2880(SP), LEAVING // two slots, the copies, and what aligns them
 	ADDQ $63, LEAVING
 	ANDQ $~63, LEAVING
-	LEAQ SLOT(LEAVING), ENTERING
-	LEAQ SLOT(ENTERING), BX // copy of the logits
-	LEAQ 256(BX), R12 // and of the labels
+	LEAQ (2*SLOT)(LEAVING), BX // copy of the logits
 	MOVQ BX, R8
+	MOVL $64, R10 // from 8 cells to the next 8
+	MOVL $32, AX
+	CMPQ CX, AX
+	CMOVQGT AX, R10
 	LEAQ firstLanes<>+32(SB), R11
 
 row:
@@ -927,11 +929,13 @@ label:
 
 copied:
 	VMOVUPS Y0, (R8)
-	MOVQ AX, (R12)
+	MOVQ R8, R12
+	SUBQ BX, R12
+	SHRQ $2, R12
+	MOVQ AX, 256(BX)(R12*1) // copy of the labels
 	ADDQ $32, SI
 	ADDQ $8, DX
-	ADDQ $64, R8
-	ADDQ $16, R12
+	ADDQ R10, R8
 	SUBQ $8, CX
 	LEAQ 256(BX), AX
 	CMPQ R8, AX
@@ -940,7 +944,11 @@ copied:
 	MOVQ BX, LOGITS
 	LEAQ 256(BX), LABELS
 	MOVQ LABELS, OLDLABELS
-	MOVQ $1, STEPS
+	XORL STEPS, STEPS
+	CMPQ R10, $64
+	SETNE STEPS
+	INCQ STEPS
+	LEAQ SLOT(LEAVING), ENTERING
 	MOVQ variant+8(FP), AX
 	MOVQ frame_p(FRAME), PARAMS
 	LEAQ ·coefAVX2(SB), COEF
@@ -959,13 +967,17 @@ copied:
 	ANDQ $~63, SI
 	ADDQ $(2*SLOT), SI
 	MOVQ n+40(FP), CX
+	MOVL $64, R10
+	MOVL $32, AX
+	CMPQ CX, AX
+	CMOVQGT AX, R10
 
 write:
 	CMPQ CX, $8
 	JLT last
 	VMOVUPS (SI), Y0
 	VMOVUPS Y0, (DI)
-	ADDQ $64, SI
+	ADDQ R10, SI
 	ADDQ $32, DI
 	SUBQ $8, CX
 	JMP write

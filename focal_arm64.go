@@ -14,28 +14,28 @@ func archCells(k Kernel, f *frame, m mode, out, logits *float32, labels *uint8, 
 	return cellsNEON(f, int(f.p.form)*int(numModes)+int(m), out, logits, labels, n)
 }
 
-// archStepCells is how many cells archStep does.
-const archStepCells = 32
-
-// archStep does n cells, at most archStepCells, as two steps: in a group of which
-// nothing else is used, cell c stands in row c/8. T of a column is then U of the cells: with none
-// from 32 on, both are (l[i]+l[i+16]) + (l[i+8]+l[i+24]). It leaves U in f.column and writes to out what
-// m says. It reports false, and has written nothing there, if a logit is special.
-func archStep(f *frame, m mode, out, logits *float32, labels *uint8, n int) bool {
+// archGroup does a group of n cells, the rest of which is ignored: it adds U to f.lanes, or, for up to
+// halfGroup cells, leaves it in f.column, and writes to out, which may be nil for modeSum, what m says. It
+// reports false, and has written nothing else, if a logit is special.
+func archGroup(f *frame, m mode, out, logits *float32, labels *uint8, n int) bool {
+	columns, cells := 16, groupCells
+	if n <= halfGroup {
+		columns, cells = 8, halfGroup
+	}
 	var x [groupCells]float32
 	y := allIgnored
-	for c, row := 0, 0; c < n; c, row = c+8, row+16 {
-		k := min(8, n-c)
-		copy(x[row:], unsafe.Slice(logits, n)[c:c+k])
-		copy(y[row:], unsafe.Slice(labels, n)[c:c+k])
+	for c, row := 0, 0; c < n; c, row = c+columns, row+16 {
+		end := min(n, c+columns)
+		copy(x[row:], unsafe.Slice(logits, n)[c:end])
+		copy(y[row:], unsafe.Slice(labels, n)[c:end])
 	}
-	_, column := cellsNEON(f, int(f.p.form)*int(numModes)+int(m), &x[0], &x[0], &y[0], archStepCells)
-	if column != 8 {
+	done, column := cellsNEON(f, int(f.p.form)*int(numModes)+int(m), &x[0], &x[0], &y[0], cells)
+	if done != groupCells && (n > halfGroup || column != columns) {
 		return false
 	}
 	if m != modeSum {
-		for c, row := 0, 0; c < n; c, row = c+8, row+16 {
-			copy(unsafe.Slice(out, n)[c:min(n, c+8)], x[row:])
+		for c, row := 0, 0; c < n; c, row = c+columns, row+16 {
+			copy(unsafe.Slice(out, n)[c:min(n, c+columns)], x[row:])
 		}
 	}
 	return true

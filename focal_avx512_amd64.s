@@ -387,14 +387,12 @@ unclipped:
 #define FLUSH(j, q, e, low, m, u, x) VPANDND x, m, x
 
 // FLUSHLOSSES: all three, if there may be something to flush.
-#define FLUSHLOSSES \
+#define FLUSHLOSSES(flushed) \
 	UNLESS(OLDTINY, flushed) \
 	LEAVE(TINY1) \
 	LEAVE(TINY2) \
 	LEAVE(FLUSH) \
 flushed:
-
-#define NOFLUSH
 
 // ADDUP: U of the losses to the lanes. Clobbers Z29, Z31.
 #define ADDUP1 \
@@ -525,18 +523,60 @@ finish: \
 #define GRADSPLAIN GRADS(NOROW)
 #define GRADSWIDE GRADS(WIDESCALE)
 
-// ---- Both at once ----
+// ---- Both ----
 
-// BOTH: labels and logits to exp(r) - 1 of the entering step; of the leaving one L, unless ROW3
-// to ROW5 come later, and m; of the one before that the losses are added up. D and ROW are the
-// steps of DENOMINATOR, DIVIDE, and SOFTPLUS and MODULATE. The order is measured.
-#define BOTH(within, CLAMP, ROUND, SPLIT, BEGIN, LOG, FLUSHLOSSES, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
+// ENTERFIRST: labels and logits to exp(r) - 1 of the entering step.
+#define ENTERFIRST(CLAMP, ROUND, SPLIT) \
+	ENTER(LOGIT) \
+	LIMIT(CLAMP, withinFirst) \
+	ROUND \
+	ENTER(SPLIT) \
+	ENTER(REDUCEHIGH) \
+	ENTER(REDUCELOW) \
+	EXPBEGIN \
+	ENTER(EXP3) \
+	ENTER(EXP2) \
+	ENTER(EXP1) \
+	ENTER(EXP0) \
+	ENTER(EXPMUL) \
+	ENTER(EXPEND) \
+	ENTER(LABEL) \
+	WEIGH \
+	SIGN
+
+// LEAVELAST: of the leaving step L, unless ROW3 to ROW5 come later, and m; of the one before that the
+// losses are added up. D and ROW are the steps of DENOMINATOR, DIVIDE, and SOFTPLUS and MODULATE.
+#define LEAVELAST(D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
 	LEAVE(LOSS) \
-	BEGIN \
+	LOGBEGIN \
 	LEAVE(D1) \
 	LOG(const_kLogQ6) \
 	LEAVE(D2) \
-	FLUSHLOSSES \
+	FLUSHLOSSES(flushedLast) \
+	LOG(const_kLogQ5) \
+	LEAVE(D3) \
+	LEAVE(D4) \
+	ADDUP1 \
+	LOG(const_kLogQ4) \
+	ADDUP2 \
+	LOG(const_kLogQ3) \
+	LOG(const_kLogQ2) \
+	LOG(const_kLogQ1) \
+	LEAVE(ROW1) \
+	LOG(const_kLogQ0) \
+	LEAVE(ROW2) \
+	LEAVE(ROW3) \
+	LEAVE(ROW4) \
+	LEAVE(ROW5)
+
+// BOTH: both at once. The order is measured.
+#define BOTH(CLAMP, ROUND, SPLIT, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
+	LEAVE(LOSS) \
+	LOGBEGIN \
+	LEAVE(D1) \
+	LOG(const_kLogQ6) \
+	LEAVE(D2) \
+	FLUSHLOSSES(flushed) \
 	LOG(const_kLogQ5) \
 	LEAVE(D3) \
 	LEAVE(D4) \
@@ -569,9 +609,6 @@ finish: \
 	WEIGH \
 	SIGN
 
-#define NOBEGIN
-#define NOLOG(k)
-
 // What comes between that and the mode.
 #define DONE
 #define KEEPT(j, r, t, e, low, u) VMOVUPS t, T0(j)
@@ -588,12 +625,12 @@ finish: \
 #define TAKET(j, r, t, e, low, u) VMOVUPS T0(j), t
 #define TAKEN ENTER(TAKET)
 
-// A variant: returns the steps left in STEPS, 0 unless it met a special logit. The
-// last step is entered twice, the second time for nothing, as there is no next.
+// A variant: returns the steps left in STEPS, 0 unless it met a special logit. OUT_ after the last step
+// is for nothing, as there is no next.
 #define VARIANT(name, CLAMP, ROUND, SPLIT, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5, REST, MODE, BACK, OUT_, AFTER) \
 TEXT name<>(SB), NOSPLIT|NOFRAME, $0-0 \
 	LEAVE(NONE) \
-	BOTH(within1, CLAMP, ROUND, SPLIT, NOBEGIN, NOLOG, NOFLUSH, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW, NOROW) \
+	ENTERFIRST(CLAMP, ROUND, SPLIT) \
 	OUT_ \
 	KMOVW NEWTINY, TINY \
 	XCHGQ LEAVING, ENTERING \
@@ -603,14 +640,12 @@ loop: \
 	KORTESTW SPECIAL, SPECIAL \
 	JNE special \
 usual: \
-	XORL AX, AX \
 	CMPQ STEPS, $1 \
-	SETNE AX \
-	SHLQ $6, AX \
-	ADDQ AX, LABELS \
-	SHLQ $2, AX \
-	ADDQ AX, LOGITS \
-	BOTH(within2, CLAMP, ROUND, SPLIT, LOGBEGIN, LOG, FLUSHLOSSES, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
+	JEQ last \
+	ADDQ $64, LABELS \
+	ADDQ $256, LOGITS \
+	BOTH(CLAMP, ROUND, SPLIT, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
+left: \
 	REST \
 	MODE \
 	BACK \
@@ -625,7 +660,10 @@ usual: \
 	JNZ loop \
 special: \
 	LOSSES \
-	RET
+	RET \
+last: \
+	LEAVELAST(D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
+	JMP left
 
 #define PLAIN(sum, each, grad, D1, D2, D3, D4, ROW3, ROW4, ROW5, SLOPES) \
 	VARIANT(sum, CLAMP, ROUNDPLAIN, SPLITPLAIN, D1, D2, D3, D4, NOROW, PLAIN2, ROW3, ROW4, ROW5, DONE, DONE, DONE, OUTPLAIN, DONE) \

@@ -11,9 +11,7 @@ func archCells(k Kernel, f *frame, m mode, out, logits *float32, labels *uint8, 
 	return 0, 0
 }
 
-const archStepCells = 0
-
-func archStep(f *frame, m mode, out, logits *float32, labels *uint8, n int) bool { return false }
+func archGroup(f *frame, m mode, out, logits *float32, labels *uint8, n int) bool { return false }
 
 func archCount(k Kernel, labels *uint8, n int) (positives, ignored, negatives int) {
 	return 0, 0, 0
