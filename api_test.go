@@ -173,15 +173,23 @@ func TestStats(t *testing.T) {
 	for n := range 200 {
 		n += len(labels) - 200
 		for _, k := range Kernels() {
-			for _, workers := range []int{1, 3} {
-				got, err := countLabels(k, labels[:n], workers)
-				want := Stats{Positives: int64(n+3) / 5, Ignored: int64(n+2) / 5}
-				want.Negatives = int64(n) - want.Positives - want.Ignored
-				if err != nil || got != want {
-					t.Fatalf("kernel %s: Count of %d is %v %v, want %v", k, n, got, err, want)
+			got, err := countLabels(k, labels[:n], 1)
+			want := Stats{Positives: int64(n+3) / 5, Ignored: int64(n+2) / 5}
+			want.Negatives = int64(n) - want.Positives - want.Ignored
+			if err != nil || got != want {
+				t.Fatalf("kernel %s: Count of %d is %v %v, want %v", k, n, got, err, want)
+			}
+			if n%groupCells == 0 {
+				if got := countParallel(k, labels[:n], 3); got != want {
+					t.Fatalf("kernel %s: parallel count of %d is %v, want %v", k, n, got, want)
 				}
 			}
 		}
+	}
+	many := make([]uint8, manyLabels+100)
+	many[len(many)-1] = Ignore
+	if s, err := countLabels(Kernels()[0], many, 2); err != nil || s != (Stats{Negatives: manyLabels + 99, Ignored: 1}) {
+		t.Errorf("Count of %d is %v %v", len(many), s, err)
 	}
 	// One kind alone, so that a byte of a SIMD count would overflow first.
 	for _, label := range []uint8{Negative, Positive, Ignore} {

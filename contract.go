@@ -86,6 +86,9 @@ const (
 
 	// labelCells bounds one assembly call of the label pass.
 	labelCells = 1 << 16
+
+	// manyLabels are worth waking other goroutines for, which takes as long as counting them.
+	manyLabels = 1 << 22
 )
 
 // The coefficients, as sollya's fpminimax gives them for float32: exp with

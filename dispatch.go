@@ -148,18 +148,33 @@ func (l *Loss) parallel(j job, workers, blocks int) float64 {
 }
 
 // share runs work on up to workers goroutines, the caller's among them, and
-// returns when all are done. next hands out the tasks.
+// returns when all are done. next hands out the tasks: to each goroutine a run of neighbours at a
+// time, half of its share of those that are left, as memory is read fastest in one go.
 func share(workers, tasks int, work func(next func() (task int, ok bool))) {
+	workers = min(workers, tasks)
 	var taken atomic.Int64
-	next := func() (int, bool) {
-		t := int(taken.Add(1)) - 1
-		return t, t < tasks
+	worker := func() {
+		task, end := 0, 0
+		work(func() (int, bool) {
+			for task == end {
+				t := int(taken.Load())
+				n := max(1, (tasks-t)/(2*workers))
+				if t >= tasks {
+					return 0, false
+				}
+				if taken.CompareAndSwap(int64(t), int64(t+n)) {
+					task, end = t, t+n
+				}
+			}
+			task++
+			return task - 1, true
+		})
 	}
 	var wg sync.WaitGroup
-	for range min(workers, tasks) - 1 {
-		wg.Go(func() { work(next) })
+	for range workers - 1 {
+		wg.Go(worker)
 	}
-	work(next)
+	worker()
 	wg.Wait()
 }
 
@@ -387,7 +402,7 @@ func from(s []float32, i, n int) []float32 {
 func countLabels(k Kernel, labels []uint8, workers int) (Stats, error) {
 	whole := len(labels) / groupCells * groupCells
 	var s Stats
-	if workers > 1 && whole > labelCells {
+	if workers > 1 && whole >= manyLabels {
 		s = countParallel(k, labels[:whole], workers)
 	} else {
 		for i := 0; i < whole; i += labelCells {
