@@ -121,6 +121,25 @@ func goroutine() string {
 	return strings.Fields(string(b[:runtime.Stack(b, false)]))[1]
 }
 
+// TestShareWaits: share returns when all tasks are done, also those of workers slower than their caller.
+func TestShareWaits(t *testing.T) {
+	caller := goroutine()
+	var done atomic.Bool
+	taken := make(chan bool)
+	share(2, 2, func(next func() (int, bool)) {
+		if _, ok := next(); ok && goroutine() != caller {
+			close(taken)
+			time.Sleep(10 * time.Millisecond)
+			done.Store(true)
+		} else {
+			<-taken
+		}
+	})
+	if !done.Load() {
+		t.Error("share has returned before its worker")
+	}
+}
+
 // TestPanicOfCaller: when the caller's share of the work panics or ends its
 // goroutine, the workers do the tasks that it had not taken and end.
 func TestPanicOfCaller(t *testing.T) {

@@ -29,3 +29,24 @@ func TestHalfStep(t *testing.T) {
 		}
 	}
 }
+
+// TestSpecialInPlace: a group that an assembly kernel has left to the oracle halfway has results where logits
+// were, if the call is in place; the oracle must go on behind them.
+func TestSpecialInPlace(t *testing.T) {
+	rng := rand.New(rand.NewPCG(113, 114))
+	for _, k := range Kernels() {
+		l := must(t, 0.25, 2, WithKernel(k))
+		for at := range 2 * groupCells {
+			x, y := make([]float32, 2*groupCells+41), make([]uint8, 2*groupCells+41)
+			for i := range x {
+				x[i], y[i] = float32(rng.NormFloat64()), uint8(rng.IntN(2))
+			}
+			x[at] = 0x1p21
+			want := compute(t, l, x, y, 1)
+			s, err := l.SumGrad(x, x, y, 1)
+			if i := sameBits(x, want.grad); err != nil || !sameStats(s, want.sum) || i >= 0 {
+				t.Fatalf("kernel %s, special logit at %d: %v %v, want %v; first wrong gradient %d", k, at, s, err, want.sum, i)
+			}
+		}
+	}
+}
