@@ -45,7 +45,8 @@ import "math"
 // loss outlives e, and clip, whose gradient does. It holds e and L multiplied by
 // 2^64, and, where e itself is needed as an argument, e with n raised to at least
 // -27, which no sum with 1 can see. As the loss may be L itself, L is better there: the
-// two parts of e, 2^n and t*2^n, are added to e^2*Q(e) last and first.
+// two parts of e, 2^n and t*2^n, are added to e^2*Q(e) last and first. e^2 is e*e there, but with
+// clip and gamma 2, where it is needed anyway, as in the plain flavour.
 //
 // # Tiny results
 //
@@ -118,12 +119,14 @@ const (
 	magic     = 0x1.8p+23 + 127
 	magicWide = magic + wideExp
 
-	wideExp   = 64 // e and L are held times 2^wideExp in the wide flavour
-	wide      = 0x1p+64
-	unwide    = 0x1p-64
-	leastExp  = -27    // exponent of the least e that is used as an argument
-	wideFloor = 0x1p+4 // 2^-60, wide: the least log1p(e) in the exponent of general gamma
-	wrongEnd  = 112    // on the wrong side, e below exp(-112) = 2^-161 has no effect even with clip
+	wideExp  = 64 // e and L are held times 2^wideExp in the wide flavour
+	wide     = 0x1p+64
+	unwide   = 0x1p-64
+	leastExp = -27 // exponent of the least e that is used as an argument
+	// and the least n of e^2: beyond, it has no effect
+	leastSquare = -90
+	wideFloor   = 0x1p+4 // 2^-60, wide: the least log1p(e) in the exponent of general gamma
+	wrongEnd    = 112    // on the wrong side, e below exp(-112) = 2^-161 has no effect even with clip
 
 	// In the wide slope gamma*(1-q)*(1+e)*L, L is held times 2^27 and the rest times
 	// 2^37, so that neither is subnormal.
@@ -170,6 +173,7 @@ const (
 	kWrongEnd
 	kSlopeL
 	kSquareWide
+	kLeastSquare
 	kMagnitude
 	numCoef
 )
@@ -185,11 +189,12 @@ var coef = [numCoef]float32{
 	kHuge:     -below(huge),
 	kSlopeMax: slopeMax,
 	kWide:     wide, kUnwide: unwide, kWideFloor: wideFloor, kWrongEnd: -wrongEnd,
-	kOneWide:    wide,                                // as bits, what makes a power of two an addend of the exponent, wide
-	kWideBits:   math.Float32frombits(wideExp << 23), // added as an integer, it multiplies by wide
-	kSlopeL:     slopeL,
-	kSquareWide: math.Float32frombits((2*127 + wideExp) << 23), // as bits: 2^(n+64) twice minus this multiplies by 2^(2n+64)
-	kMagnitude:  math.Float32frombits(1<<31 - 1),               // all bits but the sign
+	kOneWide:     wide,                                // as bits, what makes a power of two an addend of the exponent, wide
+	kWideBits:    math.Float32frombits(wideExp << 23), // added as an integer, it multiplies by wide
+	kSlopeL:      slopeL,
+	kSquareWide:  math.Float32frombits((2*127 + wideExp) << 23), // as bits: 2^(n+64) twice minus this multiplies by 2^(2n+64)
+	kLeastSquare: 0x1p-26,                                       // 2^(leastSquare+64)
+	kMagnitude:   math.Float32frombits(1<<31 - 1),               // all bits but the sign
 }
 
 // A form is one way to compute a cell: how q^gamma comes about, plain or wide,

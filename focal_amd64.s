@@ -217,6 +217,7 @@ within:
 #define OUTCLIP2(j, y, t) \
 	VMOVUPS NEWPOWEROF2(j), Y14 \
 	SQUAREEXP(t) \
+	VPMAXSD K(const_kLeastSquare), Y14, Y14 \
 	VPADDD Y14, Y14, Y14 \
 	VPSUBD K(const_kSquareWide), Y14, Y14 \
 	VPADDD Y14, Y15, Y15 \
@@ -338,6 +339,16 @@ within:
 	VPMAXSD Y13, Y15, Y15 \
 	VFMADD231PS Y12, Y15, q
 
+// For gamma 2 with clip, with a better e^2.
+#define SOFTPLUSCLIP2(j, q, MODULATE) \
+	VMOVUPS E2(j), Y14 \
+	VMOVUPS W(j), Y15 \
+	VFMADD213PS TS(j), Y14, q \
+	VADDPS POWEROF2(j), q, q \
+	MODULATE(j) \
+	VPMAXSD Y13, Y15, Y15 \
+	VFMADD231PS Y12, Y15, q
+
 #define MODULATED(j) VMOVUPS M(j), Y14
 #define NOMODULATE(j)
 
@@ -355,10 +366,6 @@ within:
 	VMULPS M(j), Y14, Y14 \
 	VMULPS Y15, Y14, Y14 \
 	VMOVUPS W(j), Y15
-
-#define MODULATE2CLIP(j) \
-	VMOVUPS E2(j), Y14 \
-	MODULATE(j)
 
 // ADDW: log1p(e) to L, for general gamma. Clobbers Y12, Y13, t.
 #define ADDWROW(j, q, t, e) \
@@ -818,7 +825,7 @@ WIDE(wide1Sum, wide1Each, wide1Grad, FIRST, MODULATE, GRADWIDE)
 LATER(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, OUTWIDE, NOROW, LOG1PWIDE, NOMODULATE, NOTHING, POWERED, GRADWIDE)
 LATER(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, OUTWIDE, ZEROTH, SOFTPLUSWIDE, MODULATED, KEEPM, CLIP, GRADZEROCLIP)
 LATER(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, OUTWIDE, FIRST, SOFTPLUSWIDE, MODULATE, KEEPM, CLIP, GRADCLIP)
-LATER(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, OUTCLIP2, SECOND, SOFTPLUSWIDE, MODULATE2CLIP, KEEPM, CLIP, GRADCLIP)
+LATER(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, OUTCLIP2, SECOND, SOFTPLUSCLIP2, MODULATE, KEEPM, CLIP, GRADCLIP)
 LATER(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, OUTWIDE, NOROW, LOG1PWIDE, NOMODULATE, NOTHING, POWEREDCLIP, GRADCLIP)
 
 // The variants by form and mode.

@@ -237,7 +237,10 @@ GLOBL tables<>(SB), RODATA|NOPTR, $80
 #define OUTCLIP2 \
 	SQUAREEXP \
 	CONST(const_kSquareWide, T1) \
-	ROWSM(VSHL, 24, P, Y) \
+	CONST(const_kLeastSquare, T2) \
+	ROWSM(VSHL, 23, P, Y) \
+	ROWSM(VSMAX, T2, Y, Y) \
+	ROWS(VADD, Y, Y, Y) \
 	ROWSM(VSUB, T1, Y, Y) \
 	ROWS(VADD, Y, Q, Q) \
 	STORE(Q, 64, 16, SLOTS) \
@@ -322,7 +325,7 @@ GLOBL tables<>(SB), RODATA|NOPTR, $80
 	ROWS(VFDIV, T, A, A) \
 	LOAD(LDRQ, 64, 16, SLOTS, P) \
 	ONSIDE(P, const_kWide) \
-	SQUAREEWIDE \
+	MOVE(P, T) \
 	ROWS(VFMUL, Q, A, A)
 
 // The modulator of general gamma needs log1p(e) and comes later.

@@ -129,10 +129,12 @@ func (c *cell) wide() {
 	ts := t * s
 	c.eW = s + ts
 	c.e = scaleb(1+t, int(max(n, leastExp)))
-	log := s + fma32(c.e*c.eW, c.logPoly(), ts)
+	e2 := c.e * c.eW
 	if c.p.form == clip2 {
-		c.exp2 = float32(math.Ldexp(float64(squareExp(t)), 2*int(n)+wideExp))
+		c.exp2 = scaleb(squareExp(t), 2*int(max(n, leastSquare))+wideExp)
+		e2 = c.exp2
 	}
+	log := s + fma32(e2, c.logPoly(), ts)
 	c.l = log + max(c.w, 0)*wide
 	c.in = true
 	switch c.p.form {
