@@ -293,11 +293,6 @@ func (l *Loss) group(f *frame, j *job, i, n int) bool {
 		}
 		j.scatter(x[:], i, n)
 	}
-	if n <= halfGroup {
-		for i := range f.lanes {
-			f.lanes[i] += float64(f.column[i])
-		}
-	}
 	return true
 }
 

@@ -32,9 +32,9 @@ func archCells(k Kernel, f *frame, m mode, out, logits *float32, labels *uint8, 
 	return cellsAVX2(f, variant, out, logits, labels, n)
 }
 
-// archGroup does a group of n cells, the rest of which is ignored: it adds U to f.lanes, or, for up to
-// halfGroup cells, leaves it in f.column, and writes to out, which may be nil for modeSum, what m says. It
-// reports false, and has written nothing else, if a logit is special. Both kernels have the AVX2 one do it.
+// archGroup does a group of n cells, the rest of which is ignored: it adds U to f.lanes and writes
+// to out, which may be nil for modeSum, what m says. It reports false, and has written nothing but f.column, if
+// a logit is special. Both kernels have the AVX2 one do it.
 func archGroup(f *frame, m mode, out, logits *float32, labels *uint8, n int) bool {
 	return groupAVX2(f, int(f.p.form)*int(numModes)+int(m), out, logits, labels, n)
 }

@@ -905,7 +905,7 @@ TEXT ·groupAVX2(SB), 0, $2880-49
 	LEAQ (2*SLOT)(LEAVING), BX // copy of the logits
 	MOVQ BX, R8
 	MOVL $64, R10 // from 8 cells to the next 8
-	MOVL $32, AX
+	MOVL $const_halfGroup, AX
 	CMPQ CX, AX
 	CMOVQGT AX, R10
 	LEAQ firstLanes<>+32(SB), R11
@@ -965,6 +965,19 @@ copied:
 	TESTQ STEPS, STEPS
 	SETEQ ok+48(FP)
 	JNE written
+
+	// A step that stands for a group: T is U.
+	MOVQ n+40(FP), CX
+	CMPQ CX, $const_halfGroup
+	JGT added
+	VCVTPS2PD (frame_column+0)(FRAME), Y0
+	VCVTPS2PD (frame_column+16)(FRAME), Y1
+	VADDPD (frame_lanes+0)(FRAME), Y0, Y0
+	VADDPD (frame_lanes+32)(FRAME), Y1, Y1
+	VMOVUPD Y0, (frame_lanes+0)(FRAME)
+	VMOVUPD Y1, (frame_lanes+32)(FRAME)
+
+added:
 	MOVQ out+16(FP), DI
 	TESTQ DI, DI
 	JEQ written
@@ -973,9 +986,8 @@ copied:
 	ADDQ $63, SI
 	ANDQ $~63, SI
 	ADDQ $(2*SLOT), SI
-	MOVQ n+40(FP), CX
 	MOVL $64, R10
-	MOVL $32, AX
+	MOVL $const_halfGroup, AX
 	CMPQ CX, AX
 	CMOVQGT AX, R10
 

@@ -14,9 +14,9 @@ func archCells(k Kernel, f *frame, m mode, out, logits *float32, labels *uint8, 
 	return cellsNEON(f, int(f.p.form)*int(numModes)+int(m), out, logits, labels, n)
 }
 
-// archGroup does a group of n cells, the rest of which is ignored: it adds U to f.lanes, or, for up to
-// halfGroup cells, leaves it in f.column, and writes to out, which may be nil for modeSum, what m says. It
-// reports false, and has written nothing else, if a logit is special.
+// archGroup does a group of n cells, the rest of which is ignored: it adds U to f.lanes and writes
+// to out, which may be nil for modeSum, what m says. It reports false, and has written nothing but f.column, if
+// a logit is special.
 func archGroup(f *frame, m mode, out, logits *float32, labels *uint8, n int) bool {
 	columns, cells := 16, groupCells
 	if n <= halfGroup {
@@ -32,6 +32,11 @@ func archGroup(f *frame, m mode, out, logits *float32, labels *uint8, n int) boo
 	done, column := cellsNEON(f, int(f.p.form)*int(numModes)+int(m), &x[0], &x[0], &y[0], cells)
 	if done != groupCells && (n > halfGroup || column != columns) {
 		return false
+	}
+	if n <= halfGroup {
+		for i := range f.lanes {
+			f.lanes[i] += float64(f.column[i])
+		}
 	}
 	if m != modeSum {
 		for c, row := 0, 0; c < n; c, row = c+columns, row+16 {
