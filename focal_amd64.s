@@ -883,13 +883,6 @@ TEXT ·cellsAVX2(SB), 0, $2560-64
 	MOVQ AX, done+48(FP)
 	RET
 
-// Masks of the first k lanes, at 8-k.
-DATA firstLanes<>+0(SB)/8, $-1
-DATA firstLanes<>+8(SB)/8, $-1
-DATA firstLanes<>+16(SB)/8, $-1
-DATA firstLanes<>+24(SB)/8, $-1
-GLOBL firstLanes<>(SB), RODATA|NOPTR, $64
-
 // func groupAVX2(f *frame, variant int, out, logits *float32, labels *uint8, n int) (ok bool)
 //
 // Works on a copy of the cells: the variants read and write whole rows.
@@ -908,34 +901,32 @@ TEXT ·groupAVX2(SB), 0, $2880-49
 	MOVL $const_halfGroup, AX
 	CMPQ CX, AX
 	CMOVQGT AX, R10
-	LEAQ firstLanes<>+32(SB), R11
 
 row:
 	CMPQ CX, $8
 	JLT partial
 	VMOVUPS (SI), Y0
+	VMOVUPS Y0, (R8)
 	MOVQ (DX), AX
 	JMP copied
 
 partial:
 	VPXOR Y0, Y0, Y0
+	VMOVUPS Y0, (R8)
 	MOVQ $-1, AX // Ignore
 	TESTQ CX, CX
 	JLE copied
 	MOVQ CX, R13
-	NEGQ R13
-	VMOVDQU (R11)(R13*4), Y1
-	VMASKMOVPS (SI), Y1, Y0
-	NEGQ R13
 
-label:
+cell:
 	SHLQ $8, AX
 	MOVB -1(DX)(R13*1), AX
+	MOVL -4(SI)(R13*4), R11
+	MOVL R11, -4(R8)(R13*4)
 	DECQ R13
-	JNZ label
+	JNZ cell
 
 copied:
-	VMOVUPS Y0, (R8)
 	MOVQ R8, R12
 	SUBQ BX, R12
 	SHRQ $2, R12
