@@ -19,7 +19,7 @@ import "math"
 //
 //	reduce  n = round(-|w| * log2 e), r = -|w| - n*ln2 in two fused steps
 //	exp     t = r + r*(r*P(r)), P of degree 4 by Horner; e = (1+t) * 2^n,
-//	        e^2 = (t*(t+2) + 1) * 2^2n, one rounding where e*e has three
+//	        e^2 = (t*(t+2) + 1) * 2^2n, which does not double the error of e as e*e does
 //	log1p   L = (e^2*Q(e) + e) + max(w, 0), Q of degree 7 by Horner
 //	weight  m = a*q^gamma from one division by a power of 1+e
 //	value   loss = m*L
@@ -91,8 +91,8 @@ const (
 )
 
 // The coefficients. Those of exp are what sollya's fpminimax gives for float32, with relative error
-// 2^-28.2 on +-0.347; those of log1p are fitted to the roundings around them, and then searched
-// for the least largest error over all logits at gamma 0: absolute error 2^-25.5 on [0, 1]. The terms
+// 2^-28.2 on +-0.347; those of log1p are fitted to the roundings around them, and then varied until
+// the largest error at gamma 0 was small: absolute error 2^-25.5 on [0, 1]. The terms
 // 1 + r and e are exact. coef holds them for the assembly, in the order of the k names.
 const (
 	log2E = 0x1.715476p+0

@@ -543,19 +543,21 @@ reduced:
 
 #define SLOPEWIDE(j, q, t, e) \
 	SLOPE(j, t, e) \
+	QUOTIENTWIDE(j, q, t, e)
+
+#define QUOTIENTWIDE(j, q, t, e) \
 	VMOVUPS EF(j), e \
 	VADDPS K(const_kOne), e, e \
 	VFMADD231PS q, Y15, t \
 	VDIVPS e, t, t
 
 // The same if L may have been clamped.
+#define CLAMPED(j, q, t, e) VPAND IN(j), t, t
+
 #define SLOPECLIP(j, q, t, e) \
 	SLOPE(j, t, e) \
-	VPAND IN(j), t, t \
-	VMOVUPS EF(j), e \
-	VADDPS K(const_kOne), e, e \
-	VFMADD231PS q, Y15, t \
-	VDIVPS e, t, t
+	CLAMPED(j, q, t, e) \
+	QUOTIENTWIDE(j, q, t, e)
 
 // For gamma 0, where s is 0.
 #define SLOPEZERO(j, q, t, e) \
@@ -564,8 +566,6 @@ reduced:
 	VADDPS EF(j), Y13, Y15 \
 	ONSIDE(Y14, e, Y12, t) \
 	VDIVPS Y15, t, t
-
-#define CLAMPED(j, q, t, e) VPAND IN(j), t, t
 
 // What L must be for the slope.
 #define SLOPEMAX(j, q, t, e) VPMINSD Y12, q, q
@@ -578,7 +578,7 @@ reduced:
 	LEAVE(SLOPEL)
 
 // FINISH: scales and stores the gradient m * t. Fused with +0, the last product is +0 where the gradient
-// is, whatever its sign. FINISHTINY: where it may be tiny. Clobber e, Y12-15.
+// is, whatever its sign. Clobbers e, Y12-14.
 #define WEIGHTED(j, q, t, e) VMULPS M(j), t, t
 #define SCALED(j, q, t, e) \
 	VFMADD213PS Y13, Y12, t \
@@ -632,18 +632,19 @@ finish: \
 	LEAVE(SLOPEWIDE) \
 	FINISH(UNWIDE)
 
-#define GRADZERO \
-	LOSSES(NOLIMIT) \
+#define SLOPESZERO \
 	VMOVUPS K(const_kWide), Y12 \
 	VMOVUPS K(const_kOne), Y13 \
-	LEAVE(SLOPEZERO) \
+	LEAVE(SLOPEZERO)
+
+#define GRADZERO \
+	LOSSES(NOLIMIT) \
+	SLOPESZERO \
 	FINISH(UNWIDE)
 
 #define GRADZEROCLIP \
 	LOSSES(NOLIMIT) \
-	VMOVUPS K(const_kWide), Y12 \
-	VMOVUPS K(const_kOne), Y13 \
-	LEAVE(SLOPEZERO) \
+	SLOPESZERO \
 	UNLESS(TINY, unclamped) \
 	LEAVE(CLAMPED) \
 unclamped: \
@@ -661,7 +662,7 @@ unclamped: \
 sloped: \
 	FINISH(UNWIDE)
 
-// ---- Both ----
+// ---- A step entered, a step left, and both at once ----
 
 // ENTERFIRST: labels and logits to e of the entering step.
 #define ENTERFIRST(WEIGHTS, CLAMP, ROUND, SPLIT, OUTROW) \
@@ -685,9 +686,9 @@ sloped: \
 	OUTROWS(OUTROW)
 
 // LEAVELAST: of the leaving step L in Y0-3 and a * q^gamma, and KEEP.
-#define LEAVELAST(TAKE, POWEROFONE, ONE, SOFTPLUS, MODULATE, KEEP) \
+#define LEAVELAST(TAKE, DENOMINATOR, ONE, SOFTPLUS, MODULATE, KEEP) \
 	LEAVE(TAKE) \
-	DIVIDE(POWEROFONE) \
+	DIVIDE(DENOMINATOR) \
 	LOGBEGIN \
 	LOG(const_kLogQ6) \
 	LOG(const_kLogQ5) \
@@ -703,7 +704,7 @@ sloped: \
 
 // BOTH: both at once. A chain of dependent instructions is spread over the whole; the order is
 // measured.
-#define BOTH(WEIGHTS, CLAMP, ROUND, SPLIT, OUTROW, TAKE, ARG, POWEROFONE, ONE, SOFTPLUS, MODULATE, KEEP) \
+#define BOTH(WEIGHTS, CLAMP, ROUND, SPLIT, OUTROW, TAKE, ARG, DENOMINATOR, ONE, SOFTPLUS, MODULATE, KEEP) \
 	VMOVUPS WEIGHTS(PARAMS), Y13 \
 	DECODE(0, Y4) \
 	DECODE(1, Y5) \
@@ -714,7 +715,7 @@ sloped: \
 	LOG(const_kLogQ6) \
 	LOG(const_kLogQ5) \
 	LIMIT(CLAMP, withinNext) \
-	DIVIDE(POWEROFONE) \
+	DIVIDE(DENOMINATOR) \
 	ROUND \
 	ENTER(SPLIT) \
 	REDUCE(const_kLn2HiNeg) \
@@ -754,7 +755,7 @@ sloped: \
 	CLIP
 
 // A variant: returns the steps left in STEPS, 0 unless it met a special logit.
-#define VARIANT(name, WEIGHTS, CLAMP, ROUND, SPLIT, OUTROW, TAKE, ARG, POWEROFONE, ONE, SOFTPLUS, MODULATE, KEEP, REST, MODE) \
+#define VARIANT(name, WEIGHTS, CLAMP, ROUND, SPLIT, OUTROW, TAKE, ARG, DENOMINATOR, ONE, SOFTPLUS, MODULATE, KEEP, REST, MODE) \
 TEXT name<>(SB), NOSPLIT|NOFRAME, $0-0 \
 	MOVQ $32, ADVANCE \
 	ENTERFIRST(WEIGHTS, CLAMP, ROUND, SPLIT, OUTROW) \
@@ -771,7 +772,7 @@ usual: \
 	ADDQ AX, LOGITS \
 	SHRQ $2, AX \
 	ADDQ AX, LABELS \
-	BOTH(WEIGHTS, CLAMP, ROUND, SPLIT, OUTROW, TAKE, ARG, POWEROFONE, ONE, SOFTPLUS, MODULATE, KEEP) \
+	BOTH(WEIGHTS, CLAMP, ROUND, SPLIT, OUTROW, TAKE, ARG, DENOMINATOR, ONE, SOFTPLUS, MODULATE, KEEP) \
 left: \
 	REST \
 	MODE \
@@ -786,26 +787,26 @@ left: \
 	JNZ loop \
 	RET \
 last: \
-	LEAVELAST(TAKE, POWEROFONE, ONE, SOFTPLUS, MODULATE, KEEP) \
+	LEAVELAST(TAKE, DENOMINATOR, ONE, SOFTPLUS, MODULATE, KEEP) \
 	JMP left \
 special: \
 	RET
 
-#define PLAIN(sum, each, grad, POWEROFONE, MODULATE) \
-	VARIANT(sum, params_weight, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, TAKEPLAIN, E, POWEROFONE, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUE, DONE, SUM) \
-	VARIANT(each, params_weight, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, TAKEPLAIN, E, POWEROFONE, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUE, DONE, EACHPLAIN) \
-	VARIANT(grad, params_signedWeight, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, TAKEPLAIN, E, POWEROFONE, K(const_kOne), SOFTPLUSPLAIN, MODULATE, KEEPM, DONE, GRADPLAIN)
+#define PLAIN(sum, each, grad, DENOMINATOR, MODULATE) \
+	VARIANT(sum, params_weight, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, TAKEPLAIN, E, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUE, DONE, SUM) \
+	VARIANT(each, params_weight, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, TAKEPLAIN, E, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUE, DONE, EACHPLAIN) \
+	VARIANT(grad, params_signedWeight, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, TAKEPLAIN, E, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, KEEPM, DONE, GRADPLAIN)
 
-#define WIDE(sum, each, grad, POWEROFONE, MODULATE, GRAD) \
-	VARIANT(sum, params_weight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, TAKEWIDE, EF, POWEROFONE, K(const_kWide), SOFTPLUSWIDE, MODULATE, VALUE, DONE, SUM) \
-	VARIANT(each, params_weight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, TAKEWIDE, EF, POWEROFONE, K(const_kWide), SOFTPLUSWIDE, MODULATE, VALUE, DONE, EACHWIDE) \
-	VARIANT(grad, params_signedWeight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, TAKEWIDE, EF, POWEROFONE, K(const_kWide), SOFTPLUSWIDE, MODULATE, KEEPM, DONE, GRAD)
+#define WIDE(sum, each, grad, DENOMINATOR, MODULATE, GRAD) \
+	VARIANT(sum, params_weight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, TAKEWIDE, EF, DENOMINATOR, K(const_kWide), SOFTPLUSWIDE, MODULATE, VALUE, DONE, SUM) \
+	VARIANT(each, params_weight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, TAKEWIDE, EF, DENOMINATOR, K(const_kWide), SOFTPLUSWIDE, MODULATE, VALUE, DONE, EACHWIDE) \
+	VARIANT(grad, params_signedWeight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, TAKEWIDE, EF, DENOMINATOR, K(const_kWide), SOFTPLUSWIDE, MODULATE, KEEPM, DONE, GRAD)
 
 // LATER: the loss must wait for REST.
-#define LATER(sum, each, grad, CLAMP, OUTROW, POWEROFONE, SOFTPLUS, MODULATE, KEEP, REST, GRAD) \
-	VARIANT(sum, params_weight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTROW, TAKEWIDE, EF, POWEROFONE, K(const_kWide), SOFTPLUS, MODULATE, KEEP, REST, LATERSUM) \
-	VARIANT(each, params_weight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTROW, TAKEWIDE, EF, POWEROFONE, K(const_kWide), SOFTPLUS, MODULATE, KEEP, REST, LATEREACH) \
-	VARIANT(grad, params_signedWeight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTROW, TAKEWIDE, EF, POWEROFONE, K(const_kWide), SOFTPLUS, MODULATE, KEEP, REST, GRAD)
+#define LATER(sum, each, grad, CLAMP, OUTROW, DENOMINATOR, SOFTPLUS, MODULATE, KEEP, REST, GRAD) \
+	VARIANT(sum, params_weight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTROW, TAKEWIDE, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, KEEP, REST, LATERSUM) \
+	VARIANT(each, params_weight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTROW, TAKEWIDE, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, KEEP, REST, LATEREACH) \
+	VARIANT(grad, params_signedWeight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTROW, TAKEWIDE, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, KEEP, REST, GRAD)
 
 #define LATERSUM \
 	LEAVE(LATERVALUE) \

@@ -48,7 +48,6 @@
 #define TS(j) (576+64*j)(KEPT) // wide: e - 2^n of the leaving step, times 2^64
 #define S(j) (832+64*j)(KEPT) // and 2^(n+64)
 #define SQUAREE(j) (1088+64*j)(KEPT) // gamma 2 with clip: e^2, times 2^64
-#define KEPTSIZE 1344
 
 #define K(k) (4*k)(COEF)
 
@@ -292,7 +291,8 @@ within:
 
 // The wide ones:
 #define WIDE1(j, q, e, eW, m, u, x) VMULPS e, eW, u
-#define CLIP21(j, q, e, eW, m, u, x) VMOVUPS SQUAREE(j), u
+// With clip and gamma 2, e^2 is at hand.
+#define SQUARECLIP1(j, q, e, eW, m, u, x) VMOVUPS SQUAREE(j), u
 #define WIDE2(j, q, e, eW, m, u, x) \
 	VFMADD213PS TS(j), u, q \
 	VADDPS S(j), q, q
@@ -526,7 +526,7 @@ finish: \
 #define GRADSPLAIN GRADS(NOROW)
 #define GRADSWIDE GRADS(WIDESCALE)
 
-// ---- Both ----
+// ---- A step entered, a step left, and both at once ----
 
 // ENTERFIRST: labels and logits to exp(r) - 1 of the entering step.
 #define ENTERFIRST(CLAMP, ROUND, SPLIT) \
@@ -690,7 +690,7 @@ WIDE(wide1Sum, wide1Each, wide1Grad, CLAMP, FIRST1, NOROW, DIVIDE, WIDE1, WIDE3,
 WIDE(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, NOROW, NOROW, NOROW, WIDE1, NOROW, NOROW, NOROW, POWERED, SLOPESWIDE, TAKEN, OUTWIDE)
 WIDE(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, NOROW, NOROW, DIVIDE0, WIDE1, WIDE3, WIDE4, NOROW, CLIP, SLOPESZEROCLIP, DONE, OUTWIDE)
 WIDE(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, FIRST1, NOROW, DIVIDE, WIDE1, WIDE3, WIDE4, FIRST5, CLIP, SLOPESCLIP, DONE, OUTWIDE)
-WIDE(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, SQUARE1, SQUARE2, DIVIDE, CLIP21, WIDE3, WIDE4, SQUARECLIP5, CLIP, SLOPESCLIP, DONE, OUTCLIP2)
+WIDE(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, SQUARE1, SQUARE2, DIVIDE, SQUARECLIP1, WIDE3, WIDE4, SQUARECLIP5, CLIP, SLOPESCLIP, DONE, OUTCLIP2)
 WIDE(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, NOROW, NOROW, NOROW, WIDE1, NOROW, NOROW, NOROW, POWEREDCLIP, SLOPESCLIP, TAKEN, OUTWIDE)
 
 // The variants by form and mode.

@@ -47,7 +47,7 @@ type cell struct {
 	w      float32 // -z: positive on the wrong side
 	a      float32 // class weight, scaled
 	lo, hi float32 // bounds of L with clip
-	e      float32 // exp(-|w|); wide: raised to 2^-60
+	e      float32 // exp(-|w|); wide: n raised to leastExp
 	eW     float32 // wide: exp(-|w|) * 2^64
 	exp2   float32 // exp(-2*|w|); wide: times 2^64
 	l      float32 // softplus(w); wide: times 2^64
