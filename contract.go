@@ -43,10 +43,11 @@ import "math"
 //
 // "wide" is for every other call: gamma 0, 0.5, 1 and general gamma, where the
 // loss outlives e, and clip, whose gradient does. It holds e and L multiplied by
-// 2^64, and, where e itself is needed as an argument, e with n raised to at least
-// -27, which no sum with 1 can see. As the loss may be L itself, L is better there: the
-// two parts of e, 2^n and t*2^n, are added to e^2*Q(e) last and first. e^2 is e*e there, but with
-// clip and gamma 2, where it is needed anyway, as in the plain flavour.
+// 2^64, and, where e itself is needed as an argument, e raised to at least
+// 2^-27, which no sum with 1 can see. As the loss may be L itself, L is better there: the
+// two parts of e, 2^n and t*2^n, are added to e^2*Q(e) last and first. For gamma 0 L is not even
+// rounded: loss = a*(L - 2^n) + a*2^n, fused, where the last product is exact; and e^2 is e*2^n +
+// e*(t*2^n), fused. With clip and gamma 2 e^2 is that of the plain flavour, and else e*e.
 //
 // # Tiny results
 //
@@ -122,10 +123,10 @@ const (
 	wideExp     = 64 // e and L are held times 2^wideExp in the wide flavour
 	wide        = 0x1p+64
 	unwide      = 0x1p-64
-	leastExp    = -27    // exponent of the least e that is used as an argument
-	leastSquare = -90    // least n of e^2 with clip: beyond, e^2 has no effect
-	wideFloor   = 0x1p+4 // 2^-60, wide: the least log1p(e) in the exponent of general gamma
-	wrongEnd    = 112    // on the wrong side, e below exp(-112) = 2^-161 has no effect even with clip
+	leastWide   = 0x1p+37 // 2^-27, wide: the least e that is used as an argument
+	leastSquare = -90     // least n of e^2 with clip: beyond, e^2 has no effect
+	wideFloor   = 0x1p+4  // 2^-60, wide: the least log1p(e) in the exponent of general gamma
+	wrongEnd    = 112     // on the wrong side, e below exp(-112) = 2^-161 has no effect even with clip
 
 	// In the wide slope gamma*(1-q)*(1+e)*L, L is held times 2^27 and the rest times
 	// 2^37, so that neither is subnormal.
@@ -156,7 +157,7 @@ const (
 	kLogQ7
 	kMagic
 	kMagicWide
-	kMagicLeast
+	kLeastWide
 	kMagicBare
 	kSign
 	kZero
@@ -167,7 +168,6 @@ const (
 	kWide
 	kUnwide
 	kWideBits
-	kOneWide
 	kWideFloor
 	kWrongEnd
 	kSlopeL
@@ -182,13 +182,12 @@ var coef = [numCoef]float32{
 	kExpP0: expP0, kExpP1: expP1, kExpP2: expP2, kExpP3: expP3, kExpP4: expP4,
 	kLogQ0: logQ0, kLogQ1: logQ1, kLogQ2: logQ2, kLogQ3: logQ3, kLogQ4: logQ4,
 	kLogQ5: logQ5, kLogQ6: logQ6, kLogQ7: logQ7,
-	kMagic: magic, kMagicWide: magicWide, kMagicLeast: magicWide + leastExp,
+	kMagic: magic, kMagicWide: magicWide,
 	kMagicBare: magic - 127, // without the bias
 	kSign:      float32(math.Copysign(0, -1)), kOne: 1, kTwo: 2,
 	kHuge:     -below(huge),
 	kSlopeMax: slopeMax,
-	kWide:     wide, kUnwide: unwide, kWideFloor: wideFloor, kWrongEnd: -wrongEnd,
-	kOneWide:     wide,                                // as bits, what makes a power of two an addend of the exponent, wide
+	kWide:     wide, kUnwide: unwide, kWideFloor: wideFloor, kLeastWide: leastWide, kWrongEnd: -wrongEnd,
 	kWideBits:    math.Float32frombits(wideExp << 23), // added as an integer, it multiplies by wide
 	kSlopeL:      slopeL,
 	kSquareWide:  math.Float32frombits((2*127 + wideExp) << 23), // as bits: 2^(n+64) twice minus this multiplies by 2^(2n+64)

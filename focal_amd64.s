@@ -143,20 +143,11 @@ within:
 #define ROUNDPLAIN ROUND(const_kMagicBare)
 #define ROUNDWIDE ROUND(const_kMagicWide)
 
-// SPLIT: nm to n, and the powers of two: of e, and wide, of e as an argument. In: Y15 =
-// magic. Clobbers Y13, Y14.
-#define SPLITPLAIN(j, x, nm) \
+// SPLIT: nm to n, and 2^n. In: Y15 = magic. Clobbers Y14.
+#define SPLIT(j, x, nm) \
 	VPSLLD $23, nm, Y14 \
 	VSUBPS Y15, nm, nm \
 	VMOVUPS Y14, NEWPOWEROF2(j)
-
-#define SPLITWIDE(j, x, nm) \
-	VPMAXSD K(const_kMagicLeast), nm, Y13 \
-	VPSLLD $23, nm, Y14 \
-	VSUBPS Y15, nm, nm \
-	VPSLLD $23, Y13, Y13 \
-	VMOVUPS Y14, NEWPOWEROF2(j) \
-	VMOVUPS Y13, NEWEF(j)
 
 // REDUCE: x to r for n, in two steps. Clobbers Y13.
 #define REDUCEROW(j, x, n) VFMADD231PS Y13, n, x
@@ -182,18 +173,18 @@ within:
 #define EXPEND(j, r, p) VFMADD213PS r, r, p
 
 // OUT: e and e^2 from t = exp(r) - 1; wide, e times 2^64 and what it is the sum of, and e as an
-// argument. In: Y12 = 1, Y13 = 2. Clobbers t, y, Y14, Y15.
-#define OUTROWS(ROW) \
-	VMOVUPS K(const_kOne), Y12 \
-	VMOVUPS K(const_kTwo), Y13 \
+// argument. Clobbers t, y, Y12-15.
+#define OUTROWS(k, l, ROW) \
+	VMOVUPS K(k), Y12 \
+	VMOVUPS K(l), Y13 \
 	ENTER(ROW)
 
-// SQUAREEXP: Y15 = exp(2*r).
+// SQUAREEXP: Y15 = exp(2*r). In: Y12 = 1, Y13 = 2.
 #define SQUAREEXP(t) \
 	VADDPS Y13, t, Y15 \
 	VFMADD213PS Y12, t, Y15
 
-#define OUTPLAIN(j, y, t) \
+#define OUTPLAINROW(j, y, t) \
 	VMOVUPS NEWPOWEROF2(j), Y14 \
 	VADDPS Y12, t, y \
 	SQUAREEXP(t) \
@@ -203,26 +194,32 @@ within:
 	VMOVUPS y, NEWE(j) \
 	VMOVUPS Y15, NEWE2(j)
 
-#define OUTWIDE(j, y, t) \
+#define OUTPLAIN OUTROWS(const_kOne, const_kTwo, OUTPLAINROW)
+
+#define OUTWIDEROW(j, y, t) \
 	VMOVUPS NEWPOWEROF2(j), Y15 \
-	VADDPS Y12, t, y \
 	VMULPS Y15, t, t \
-	VPADDD NEWEF(j), y, y \
 	VADDPS t, Y15, Y15 \
-	VPSUBD K(const_kOneWide), y, y \
+	VPMAXSD Y12, Y15, y \
 	VMOVUPS t, NEWTS(j) \
 	VMOVUPS Y15, NEWE(j) \
+	VPSUBD Y13, y, y \
 	VMOVUPS y, NEWEF(j)
 
-#define OUTCLIP2(j, y, t) \
+#define OUTWIDE OUTROWS(const_kLeastWide, const_kWideBits, OUTWIDEROW)
+
+#define OUTSQUARE(j, y, t) \
 	VMOVUPS NEWPOWEROF2(j), Y14 \
 	SQUAREEXP(t) \
 	VPMAXSD K(const_kLeastSquare), Y14, Y14 \
 	VPADDD Y14, Y14, Y14 \
 	VPSUBD K(const_kSquareWide), Y14, Y14 \
 	VPADDD Y14, Y15, Y15 \
-	VMOVUPS Y15, NEWE2(j) \
-	OUTWIDE(j, y, t)
+	VMOVUPS Y15, NEWE2(j)
+
+#define OUTCLIP2 \
+	OUTROWS(const_kOne, const_kTwo, OUTSQUARE) \
+	OUTWIDE
 
 // ---- Leaving a step ----
 
@@ -338,6 +335,19 @@ within:
 	MODULATE(j) \
 	VPMAXSD Y13, Y15, Y15 \
 	VFMADD231PS Y12, Y15, q
+
+// For gamma 0, with e*(2^n + t*2^n) for e^2; q = a*L from L - 2^n, as a*2^n is exact.
+#define SOFTPLUSZERO(j, q, MODULATE) \
+	VMOVUPS EF(j), Y14 \
+	VMULPS POWEROF2(j), Y14, Y15 \
+	VFMADD231PS TS(j), Y14, Y15 \
+	VFMADD213PS TS(j), Y15, q \
+	VMOVUPS W(j), Y15 \
+	VMOVUPS A(j), Y14 \
+	VPMAXSD Y13, Y15, Y15 \
+	VFMADD231PS Y12, Y15, q \
+	VMULPS POWEROF2(j), Y14, Y15 \
+	VFMADD213PS Y15, Y14, q
 
 // For gamma 2 with clip, with a better e^2.
 #define SOFTPLUSCLIP2(j, q, MODULATE) \
@@ -519,10 +529,15 @@ reduced:
 #define EACHPLAIN EACH(EACHPLAINROW)
 #define EACHWIDE EACH(EACHWIDEROW)
 
-// LOSS: t = the loss.
+// LOSS: t = the loss. WEIGHTED: t times a * q^gamma.
 #define LOSS(j, q, t, e) \
 	VMULPS M(j), q, t \
 	VPAND Y15, t, t
+#define WEIGHTED(j, q, t, e) VMULPS M(j), t, t
+
+// For gamma 0:
+#define LOSSZERO(j, q, t, e) VPAND Y15, q, t
+#define WEIGHTEDZERO(j, q, t, e) VMULPS A(j), t, t
 
 // SLOPE: t of the slope's t + s*L and Y15 = s; ONE is 1 in the scale of e. Of e and 1, t is the one of
 // this side and s gamma times the other: slopeRight is slopeWrong * ONE. In: Y12 = ONE, Y13 =
@@ -579,7 +594,6 @@ reduced:
 
 // FINISH: scales and stores the gradient m * t. Fused with +0, the last product is +0 where the gradient
 // is, whatever its sign. Clobbers e, Y12-14.
-#define WEIGHTED(j, q, t, e) VMULPS M(j), t, t
 #define SCALED(j, q, t, e) \
 	VFMADD213PS Y13, Y12, t \
 	VMOVUPS t, (64*j)(OUT)
@@ -589,7 +603,7 @@ reduced:
 #define FLUSHED(j, q, t, e) VPAND e, t, t
 #define UNWIDE(j, q, t, e) VPSUBD Y14, t, t
 
-#define FINISH(UNWIDE) \
+#define FINISH(WEIGHTED, UNWIDE) \
 	VMOVUPS K(const_kWideBits), Y14 \
 	UNLESS(TINY, great) \
 	VMOVUPS K(const_kMagnitude), Y12 \
@@ -608,7 +622,7 @@ finish: \
 	LEAVE(SCALED)
 
 // GRAD: the losses, and the gradients.
-#define LOSSES(LIMIT) \
+#define LOSSES(LOSS, LIMIT) \
 	VMOVUPS K(const_kMagnitude), Y15 \
 	LEAVE(LOSS) \
 	FLUSH(Y4, Y5, Y6, Y7, LIMIT) \
@@ -620,17 +634,17 @@ finish: \
 	VMOVUPS params_slopeWrong(PARAMS), Y13
 
 #define GRADPLAIN \
-	LOSSES(LIMITL) \
+	LOSSES(LOSS, LIMITL) \
 	SLOPES(K(const_kOne)) \
 	LEAVE(SLOPEPLAIN) \
-	FINISH(NOROW)
+	FINISH(WEIGHTED, NOROW)
 
 #define GRADWIDE \
-	LOSSES(NOLIMIT) \
+	LOSSES(LOSS, NOLIMIT) \
 	SCALEL \
 	SLOPES(K(const_kWide)) \
 	LEAVE(SLOPEWIDE) \
-	FINISH(UNWIDE)
+	FINISH(WEIGHTED, UNWIDE)
 
 #define SLOPESZERO \
 	VMOVUPS K(const_kWide), Y12 \
@@ -638,20 +652,20 @@ finish: \
 	LEAVE(SLOPEZERO)
 
 #define GRADZERO \
-	LOSSES(NOLIMIT) \
+	LOSSES(LOSSZERO, NOLIMIT) \
 	SLOPESZERO \
-	FINISH(UNWIDE)
+	FINISH(WEIGHTEDZERO, UNWIDE)
 
 #define GRADZEROCLIP \
-	LOSSES(NOLIMIT) \
+	LOSSES(LOSS, NOLIMIT) \
 	SLOPESZERO \
 	UNLESS(TINY, unclamped) \
 	LEAVE(CLAMPED) \
 unclamped: \
-	FINISH(UNWIDE)
+	FINISH(WEIGHTED, UNWIDE)
 
 #define GRADCLIP \
-	LOSSES(NOLIMIT) \
+	LOSSES(LOSS, NOLIMIT) \
 	SCALEL \
 	SLOPES(K(const_kWide)) \
 	UNLESS(TINY, unclamped) \
@@ -660,12 +674,12 @@ unclamped: \
 unclamped: \
 	LEAVE(SLOPEWIDE) \
 sloped: \
-	FINISH(UNWIDE)
+	FINISH(WEIGHTED, UNWIDE)
 
 // ---- A step entered, a step left, and both at once ----
 
 // ENTERFIRST: labels and logits to e of the entering step.
-#define ENTERFIRST(WEIGHTS, CLAMP, ROUND, SPLIT, OUTROW) \
+#define ENTERFIRST(WEIGHTS, CLAMP, ROUND, OUT_) \
 	VMOVUPS WEIGHTS(PARAMS), Y13 \
 	DECODE(0, Y4) \
 	DECODE(1, Y5) \
@@ -683,7 +697,7 @@ sloped: \
 	EXP(const_kExpP0) \
 	ENTER(EXPMUL) \
 	ENTER(EXPEND) \
-	OUTROWS(OUTROW)
+	OUT_
 
 // LEAVELAST: of the leaving step L in Y0-3 and a * q^gamma, and KEEP.
 #define LEAVELAST(TAKE, DENOMINATOR, ONE, SOFTPLUS, MODULATE, KEEP) \
@@ -704,7 +718,7 @@ sloped: \
 
 // BOTH: both at once. A chain of dependent instructions is spread over the whole; the order is
 // measured.
-#define BOTH(WEIGHTS, CLAMP, ROUND, SPLIT, OUTROW, TAKE, ARG, DENOMINATOR, ONE, SOFTPLUS, MODULATE, KEEP) \
+#define BOTH(WEIGHTS, CLAMP, ROUND, OUT_, TAKE, ARG, DENOMINATOR, ONE, SOFTPLUS, MODULATE, KEEP) \
 	VMOVUPS WEIGHTS(PARAMS), Y13 \
 	DECODE(0, Y4) \
 	DECODE(1, Y5) \
@@ -736,7 +750,7 @@ sloped: \
 	LEAVEROW(1, Y1, ONE, SOFTPLUS, MODULATE, KEEP) \
 	LEAVEROW(2, Y2, ONE, SOFTPLUS, MODULATE, KEEP) \
 	LEAVEROW(3, Y3, ONE, SOFTPLUS, MODULATE, KEEP) \
-	OUTROWS(OUTROW)
+	OUT_
 
 #define LEAVEROW(j, q, ONE, SOFTPLUS, MODULATE, KEEP) \
 	VMOVUPS ONE, Y12 \
@@ -755,10 +769,10 @@ sloped: \
 	CLIP
 
 // A variant: returns the steps left in STEPS, 0 unless it met a special logit.
-#define VARIANT(name, WEIGHTS, CLAMP, ROUND, SPLIT, OUTROW, TAKE, ARG, DENOMINATOR, ONE, SOFTPLUS, MODULATE, KEEP, REST, MODE) \
+#define VARIANT(name, WEIGHTS, CLAMP, ROUND, OUT_, TAKE, ARG, DENOMINATOR, ONE, SOFTPLUS, MODULATE, KEEP, REST, MODE) \
 TEXT name<>(SB), NOSPLIT|NOFRAME, $0-0 \
 	MOVQ $32, ADVANCE \
-	ENTERFIRST(WEIGHTS, CLAMP, ROUND, SPLIT, OUTROW) \
+	ENTERFIRST(WEIGHTS, CLAMP, ROUND, OUT_) \
 	XCHGQ LEAVING, ENTERING \
 	PCALIGN $32 \
 loop: \
@@ -772,7 +786,7 @@ usual: \
 	ADDQ AX, LOGITS \
 	SHRQ $2, AX \
 	ADDQ AX, LABELS \
-	BOTH(WEIGHTS, CLAMP, ROUND, SPLIT, OUTROW, TAKE, ARG, DENOMINATOR, ONE, SOFTPLUS, MODULATE, KEEP) \
+	BOTH(WEIGHTS, CLAMP, ROUND, OUT_, TAKE, ARG, DENOMINATOR, ONE, SOFTPLUS, MODULATE, KEEP) \
 left: \
 	REST \
 	MODE \
@@ -793,20 +807,20 @@ special: \
 	RET
 
 #define PLAIN(sum, each, grad, DENOMINATOR, MODULATE) \
-	VARIANT(sum, params_weight, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, TAKEPLAIN, E, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUE, DONE, SUM) \
-	VARIANT(each, params_weight, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, TAKEPLAIN, E, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUE, DONE, EACHPLAIN) \
-	VARIANT(grad, params_signedWeight, CLAMP, ROUNDPLAIN, SPLITPLAIN, OUTPLAIN, TAKEPLAIN, E, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, KEEPM, DONE, GRADPLAIN)
+	VARIANT(sum, params_weight, CLAMP, ROUNDPLAIN, OUTPLAIN, TAKEPLAIN, E, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUE, DONE, SUM) \
+	VARIANT(each, params_weight, CLAMP, ROUNDPLAIN, OUTPLAIN, TAKEPLAIN, E, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUE, DONE, EACHPLAIN) \
+	VARIANT(grad, params_signedWeight, CLAMP, ROUNDPLAIN, OUTPLAIN, TAKEPLAIN, E, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, KEEPM, DONE, GRADPLAIN)
 
-#define WIDE(sum, each, grad, DENOMINATOR, MODULATE, GRAD) \
-	VARIANT(sum, params_weight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, TAKEWIDE, EF, DENOMINATOR, K(const_kWide), SOFTPLUSWIDE, MODULATE, VALUE, DONE, SUM) \
-	VARIANT(each, params_weight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, TAKEWIDE, EF, DENOMINATOR, K(const_kWide), SOFTPLUSWIDE, MODULATE, VALUE, DONE, EACHWIDE) \
-	VARIANT(grad, params_signedWeight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTWIDE, TAKEWIDE, EF, DENOMINATOR, K(const_kWide), SOFTPLUSWIDE, MODULATE, KEEPM, DONE, GRAD)
+#define WIDE(sum, each, grad, DENOMINATOR, SOFTPLUS, MODULATE, VALUE, KEEP, GRAD) \
+	VARIANT(sum, params_weight, CLAMP, ROUNDWIDE, OUTWIDE, TAKEWIDE, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, VALUE, DONE, SUM) \
+	VARIANT(each, params_weight, CLAMP, ROUNDWIDE, OUTWIDE, TAKEWIDE, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, VALUE, DONE, EACHWIDE) \
+	VARIANT(grad, params_signedWeight, CLAMP, ROUNDWIDE, OUTWIDE, TAKEWIDE, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, KEEP, DONE, GRAD)
 
 // LATER: the loss must wait for REST.
-#define LATER(sum, each, grad, CLAMP, OUTROW, DENOMINATOR, SOFTPLUS, MODULATE, KEEP, REST, GRAD) \
-	VARIANT(sum, params_weight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTROW, TAKEWIDE, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, KEEP, REST, LATERSUM) \
-	VARIANT(each, params_weight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTROW, TAKEWIDE, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, KEEP, REST, LATEREACH) \
-	VARIANT(grad, params_signedWeight, CLAMP, ROUNDWIDE, SPLITWIDE, OUTROW, TAKEWIDE, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, KEEP, REST, GRAD)
+#define LATER(sum, each, grad, CLAMP, OUT_, DENOMINATOR, SOFTPLUS, MODULATE, KEEP, REST, GRAD) \
+	VARIANT(sum, params_weight, CLAMP, ROUNDWIDE, OUT_, TAKEWIDE, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, KEEP, REST, LATERSUM) \
+	VARIANT(each, params_weight, CLAMP, ROUNDWIDE, OUT_, TAKEWIDE, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, KEEP, REST, LATEREACH) \
+	VARIANT(grad, params_signedWeight, CLAMP, ROUNDWIDE, OUT_, TAKEWIDE, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, KEEP, REST, GRAD)
 
 #define LATERSUM \
 	LEAVE(LATERVALUE) \
@@ -820,9 +834,9 @@ PLAIN(plain15Sum, plain15Each, plain15Grad, ONEANDHALF, MODULATED)
 PLAIN(plain2Sum, plain2Each, plain2Grad, SECOND, MODULATE)
 PLAIN(plain3Sum, plain3Each, plain3Grad, THIRD, MODULATE3)
 PLAIN(plain4Sum, plain4Each, plain4Grad, FOURTH, MODULATE4)
-WIDE(wide0Sum, wide0Each, wide0Grad, ZEROTH, MODULATED, GRADZERO)
-WIDE(wide05Sum, wide05Each, wide05Grad, HALF, MODULATED, GRADWIDE)
-WIDE(wide1Sum, wide1Each, wide1Grad, FIRST, MODULATE, GRADWIDE)
+WIDE(wide0Sum, wide0Each, wide0Grad, NOROW, SOFTPLUSZERO, NOMODULATE, NOTHING, NOTHING, GRADZERO)
+WIDE(wide05Sum, wide05Each, wide05Grad, HALF, SOFTPLUSWIDE, MODULATED, VALUE, KEEPM, GRADWIDE)
+WIDE(wide1Sum, wide1Each, wide1Grad, FIRST, SOFTPLUSWIDE, MODULATE, VALUE, KEEPM, GRADWIDE)
 LATER(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, OUTWIDE, NOROW, LOG1PWIDE, NOMODULATE, NOTHING, POWERED, GRADWIDE)
 LATER(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, OUTWIDE, ZEROTH, SOFTPLUSWIDE, MODULATED, KEEPM, CLIP, GRADZEROCLIP)
 LATER(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, OUTWIDE, FIRST, SOFTPLUSWIDE, MODULATE, KEEPM, CLIP, GRADCLIP)

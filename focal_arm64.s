@@ -101,7 +101,6 @@
 #define FOUR 16
 #define BYTES 32 // 0, 1, 2, 3 in each lane
 #define NEGATIVE 48 // -0 in the lane of Positive
-#define LEAST 64 // 2^-27
 DATA tables<>+0(SB)/8, $0x0101010100000000
 DATA tables<>+8(SB)/8, $0x0303030302020202
 DATA tables<>+16(SB)/8, $0x0404040404040404
@@ -110,9 +109,7 @@ DATA tables<>+32(SB)/8, $0x0302010003020100
 DATA tables<>+40(SB)/8, $0x0302010003020100
 DATA tables<>+48(SB)/8, $0x8000000000000000
 DATA tables<>+56(SB)/8, $0
-DATA tables<>+64(SB)/8, $0x3200000032000000
-DATA tables<>+72(SB)/8, $0x3200000032000000
-GLOBL tables<>(SB), RODATA|NOPTR, $80
+GLOBL tables<>(SB), RODATA|NOPTR, $64
 
 // INDEX: labels = the label in each byte of a lane; index = where VTBL finds the four
 // bytes of its lane in a table of floats: nowhere for Ignore. Clobbers T0, T1.
@@ -221,17 +218,16 @@ GLOBL tables<>(SB), RODATA|NOPTR, $80
 	ROWS(VFMUL, P, Q, X)
 
 // OUTWIDE: X = e times 2^64, the sum of Y and, in slots, 2^(n+64), and E = e, raised to 2^-27, for t in
-// X and n in P. The oracle raises n; but so small an e shows nowhere, and this is shorter.
-// Clobbers P, Q, T.
+// X and n in P. Clobbers P, Q, T.
 #define OUTWIDE \
 	CONST(const_kWideBits, T1) \
-	LDRQ(LEAST, TABLES, T2) \
+	CONST(const_kLeastWide, T2) \
 	ROWSM(VSHL, 23, P, P) \
 	STORE(P, 0, 16, SLOTS) \
 	ROWS(VFMUL, P, X, Y) \
 	ROWS(VFADD, P, Y, X) \
-	ROWSM(VSUB, T1, X, E) \
-	ROWSM(VSMAX, T2, E, E)
+	ROWSM(VSMAX, T2, X, E) \
+	ROWSM(VSUB, T1, E, E)
 
 // OUTCLIP2: besides, in slots, e^2 times 2^64.
 #define OUTCLIP2 \
@@ -303,7 +299,11 @@ GLOBL tables<>(SB), RODATA|NOPTR, $80
 
 #define SQUAREEWIDE ROWS(VFMUL, X, E, T)
 
-#define MODULATE0 SQUAREEWIDE
+// For gamma 0, T = e*(2^n + t*2^n).
+#define MODULATE0 \
+	LOAD(LDRQ, 0, 16, SLOTS, T) \
+	ROWS(VFMUL, E, T, T) \
+	ROWS(VFMLA, E, Y, T)
 
 #define MODULATE05 \
 	ONEPLUS \
@@ -375,6 +375,15 @@ GLOBL tables<>(SB), RODATA|NOPTR, $80
 	LOG1PWIDE \
 	ADDW
 
+// SOFTPLUSZERO: for gamma 0, P = A*L from L - 2^n, as A*2^n is exact. Clobbers Y, Q, T0, T1.
+#define SOFTPLUSZERO \
+	LOG \
+	ROWS(VFMLA, Q, T, Y) \
+	ADDW \
+	LOAD(LDRQ, 0, 16, SLOTS, P) \
+	ROWS(VFMUL, A, P, P) \
+	ROWS(VFMLA, A, Y, P)
+
 // CLIP: clamps L to the bounds of the label; Q = mask of where it was not. Clobbers P, T.
 #define CLIP \
 	INDEX(P, Q) \
@@ -432,17 +441,19 @@ GLOBL tables<>(SB), RODATA|NOPTR, $80
 	SOFTPLUSANY \
 	CLIP
 
-// VALUE: P = A * L, or 0 where that is tiny. ABS takes off the sign that A has for
-// gradients. Clobbers T.
+// VALUE: P = A * L, which WEIGHT makes, or 0 where that is tiny. ABS takes off the sign that A
+// has for gradients. Clobbers T.
+#define WEIGHT ROWS(VFMUL, A, Y, P)
+#define NOWEIGHT
 #define NOABS
 #define ABS ROWS2(VFABS, P, P)
 #define NOTTINY(v, t) \
 	VCMGT(T0, v, t) \
 	VAND(t, v, v)
 
-#define VALUE(ABS) \
+#define VALUE(WEIGHT, ABS) \
 	LDRQ(params_tiny, PARAMS, T0) \
-	ROWS(VFMUL, A, Y, P) \
+	WEIGHT \
 	ABS \
 	NOTTINY(P+0, T1) \
 	NOTTINY(P+1, T2) \
@@ -554,7 +565,7 @@ GLOBL tables<>(SB), RODATA|NOPTR, $80
 
 // A variant: returns the steps left in STEPS, 0 unless it met a special logit. The last
 // group may be cut short.
-#define VARIANT(name, SIGN, CLAMP, MAGIC, OUT_, MODULATE, SOFTPLUS, ABS, MODE) \
+#define VARIANT(name, SIGN, CLAMP, MAGIC, OUT_, MODULATE, SOFTPLUS, WEIGHT, ABS, MODE) \
 TEXT name<>(SB), NOSPLIT|NOFRAME, $0-0 \
 	PCALIGN $32 \
 loop: \
@@ -566,7 +577,7 @@ loop: \
 	OUT_ \
 	MODULATE \
 	SOFTPLUS \
-	VALUE(ABS) \
+	VALUE(WEIGHT, ABS) \
 	TOTAL \
 	MODE \
 	ADD $16, R(LOGITS) \
@@ -586,27 +597,27 @@ special: \
 	RET
 
 #define PLAIN(sum, each, grad, MODULATE) \
-	VARIANT(sum, NOSIGN, CLAMP, const_kMagic, OUTPLAIN, MODULATE, SOFTPLUSPLAIN, NOABS, NOTHING) \
-	VARIANT(each, NOSIGN, CLAMP, const_kMagic, OUTPLAIN, MODULATE, SOFTPLUSPLAIN, NOABS, EACHPLAIN) \
-	VARIANT(grad, SIGN, CLAMP, const_kMagic, OUTPLAIN, MODULATE, SOFTPLUSPLAIN, ABS, GRADPLAIN)
+	VARIANT(sum, NOSIGN, CLAMP, const_kMagic, OUTPLAIN, MODULATE, SOFTPLUSPLAIN, WEIGHT, NOABS, NOTHING) \
+	VARIANT(each, NOSIGN, CLAMP, const_kMagic, OUTPLAIN, MODULATE, SOFTPLUSPLAIN, WEIGHT, NOABS, EACHPLAIN) \
+	VARIANT(grad, SIGN, CLAMP, const_kMagic, OUTPLAIN, MODULATE, SOFTPLUSPLAIN, WEIGHT, ABS, GRADPLAIN)
 
-#define WIDE(sum, each, grad, CLAMP, OUT_, MODULATE, SOFTPLUS, GRAD) \
-	VARIANT(sum, NOSIGN, CLAMP, const_kMagicWide, OUT_, MODULATE, SOFTPLUS, NOABS, NOTHING) \
-	VARIANT(each, NOSIGN, CLAMP, const_kMagicWide, OUT_, MODULATE, SOFTPLUS, NOABS, EACHWIDE) \
-	VARIANT(grad, SIGN, CLAMP, const_kMagicWide, OUT_, MODULATE, SOFTPLUS, ABS, GRAD)
+#define WIDE(sum, each, grad, CLAMP, OUT_, MODULATE, SOFTPLUS, WEIGHT, GRAD) \
+	VARIANT(sum, NOSIGN, CLAMP, const_kMagicWide, OUT_, MODULATE, SOFTPLUS, WEIGHT, NOABS, NOTHING) \
+	VARIANT(each, NOSIGN, CLAMP, const_kMagicWide, OUT_, MODULATE, SOFTPLUS, WEIGHT, NOABS, EACHWIDE) \
+	VARIANT(grad, SIGN, CLAMP, const_kMagicWide, OUT_, MODULATE, SOFTPLUS, WEIGHT, ABS, GRAD)
 
 PLAIN(plain15Sum, plain15Each, plain15Grad, MODULATE15)
 PLAIN(plain2Sum, plain2Each, plain2Grad, MODULATE2)
 PLAIN(plain3Sum, plain3Each, plain3Grad, MODULATE3)
 PLAIN(plain4Sum, plain4Each, plain4Grad, MODULATE4)
-WIDE(wide0Sum, wide0Each, wide0Grad, CLAMP, OUTWIDE, MODULATE0, SOFTPLUSWIDE, GRADZERO)
-WIDE(wide05Sum, wide05Each, wide05Grad, CLAMP, OUTWIDE, MODULATE05, SOFTPLUSWIDE, GRADWIDE)
-WIDE(wide1Sum, wide1Each, wide1Grad, CLAMP, OUTWIDE, MODULATE1, SOFTPLUSWIDE, GRADWIDE)
-WIDE(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, OUTWIDE, MODULATELATER, SOFTPLUSANY, GRADWIDE)
-WIDE(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, OUTWIDE, MODULATE0, SOFTPLUSCLIP, GRADZEROCLIP)
-WIDE(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, OUTWIDE, MODULATE1, SOFTPLUSCLIP, GRADCLIP)
-WIDE(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, OUTCLIP2, MODULATE2CLIP, SOFTPLUSCLIP, GRADCLIP)
-WIDE(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, OUTWIDE, MODULATELATER, SOFTPLUSCLIPANY, GRADCLIP)
+WIDE(wide0Sum, wide0Each, wide0Grad, CLAMP, OUTWIDE, MODULATE0, SOFTPLUSZERO, NOWEIGHT, GRADZERO)
+WIDE(wide05Sum, wide05Each, wide05Grad, CLAMP, OUTWIDE, MODULATE05, SOFTPLUSWIDE, WEIGHT, GRADWIDE)
+WIDE(wide1Sum, wide1Each, wide1Grad, CLAMP, OUTWIDE, MODULATE1, SOFTPLUSWIDE, WEIGHT, GRADWIDE)
+WIDE(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, OUTWIDE, MODULATELATER, SOFTPLUSANY, WEIGHT, GRADWIDE)
+WIDE(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, OUTWIDE, SQUAREEWIDE, SOFTPLUSCLIP, WEIGHT, GRADZEROCLIP)
+WIDE(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, OUTWIDE, MODULATE1, SOFTPLUSCLIP, WEIGHT, GRADCLIP)
+WIDE(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, OUTCLIP2, MODULATE2CLIP, SOFTPLUSCLIP, WEIGHT, GRADCLIP)
+WIDE(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, OUTWIDE, MODULATELATER, SOFTPLUSCLIPANY, WEIGHT, GRADCLIP)
 
 // The variants by form and mode.
 #define ROW(form, sum, each, grad) \

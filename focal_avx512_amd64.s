@@ -162,7 +162,7 @@ within:
 #define EXPEND(j, r, p, e, low, u) VFMADD213PS r, r, p
 
 // OUT: from t = exp(r) - 1, e and e^2 (plain), or e as an argument, e times 2^64 and what it is the
-// sum of (wide). Clobbers y, and wide t.
+// sum of (wide). Clobbers plain y, and wide t.
 #define ONEPLUS(j, x, t, e, low, y) VADDPS ONE, t, y
 #define POWEROF2(j, x, t, e, low, y) VPSLLD $23, NM(j), e
 #define TWOPLUS(j, x, t, e, low, y) VADDPS.BCST K(const_kTwo), t, low
@@ -181,24 +181,21 @@ within:
 	ENTER(SCALED)
 
 #define POWEROF2WIDE(j, x, t, e, low, y) \
-	VMOVUPS NM(j), e \
-	VPSLLD $23, e, low \
-	VPMAXSD.BCST K(const_kMagicLeast), e, e \
+	VPSLLD $23, NM(j), low \
 	VMOVUPS low, S(j)
 #define SCALEDWIDE(j, x, t, e, low, y) \
-	VPSLLD $23, e, e \
-	VMULPS low, t, t
-#define UNWIDE(j, x, t, e, low, y) \
-	VPSUBD.BCST K(const_kOneWide), e, e \
-	VMOVUPS t, TS(j) \
-	VADDPS t, low, low
+	VMULPS low, t, t \
+	VMOVUPS t, TS(j)
+#define WHOLE(j, x, t, e, low, y) VADDPS t, low, low
+#define LEASTWIDE(j, x, t, e, low, y) VPMAXSD.BCST K(const_kLeastWide), low, e
+#define UNWIDE(j, x, t, e, low, y) VPSUBD.BCST K(const_kWideBits), e, e
 
 #define OUTWIDE \
 	ENTER(POWEROF2WIDE) \
-	ENTER(ONEPLUS) \
 	ENTER(SCALEDWIDE) \
-	ENTER(UNWIDE) \
-	ENTER(SCALED)
+	ENTER(WHOLE) \
+	ENTER(LEASTWIDE) \
+	ENTER(UNWIDE)
 
 #define SCALEDSQUARE(j, x, t, e, low, y) \
 	VPSLLD $23, NM(j), e \
@@ -296,6 +293,14 @@ within:
 #define WIDE2(j, q, e, eW, m, u, x) \
 	VFMADD213PS TS(j), u, q \
 	VADDPS S(j), q, q
+// For gamma 0, e*(2^n + t*2^n) for e^2; and q = a*L from L - 2^n, as a*2^n is exact.
+#define ZERO1(j, q, e, eW, m, u, x) \
+	VMULPS S(j), e, u \
+	VFMADD231PS TS(j), e, u
+#define ZERO2(j, q, e, eW, m, u, x) VFMADD213PS TS(j), u, q
+#define ZERO5(j, q, e, eW, m, u, x) \
+	VMULPS S(j), m, u \
+	VFMADD213PS u, m, q
 #define WIDE3(j, q, e, eW, m, u, x) \
 	VMOVUPS W(j), u \
 	VPMAXSD.BCST K(const_kZero), u, u
@@ -373,12 +378,14 @@ unclipped:
 	POWEROUT(2, Z10, Z26, Z14) \
 	POWEROUT(3, Z11, Z27, Z15)
 
-// The loss x = q * m, 0 where that is tiny, and what a mode does besides. The losses of a step
+// The loss x = q * m, or for gamma 0 q, 0 where that is tiny, and what a mode does besides. The losses of a step
 // are added up while the next one is left: LOSS to ADDUP are spread over that. m is
 // free after LOSS.
 #define LOSS(j, q, e, low, m, u, x) \
 	VMULPS m, q, x \
 	VPANDD.BCST K(const_kMagnitude), x, x
+
+#define LOSSZERO(j, q, e, low, m, u, x) VPANDD.BCST K(const_kMagnitude), q, x
 
 #define NONE(j, q, e, low, m, u, x) \
 	VPXORD q, q, q \
@@ -408,7 +415,7 @@ flushed:
 	VCVTPS2PD Y29, Z29 \
 	VADDPD Z29, LANES, LANES
 
-#define LOSSES \
+#define LOSSES(LOSS) \
 	LEAVE(LOSS) \
 	LEAVE(TINY1) \
 	LEAVE(TINY2) \
@@ -417,25 +424,34 @@ flushed:
 	ADDUP2
 
 // Each writes the losses at once; u takes the place of m.
-#define VALUE(j, q, e, low, m, u, x) \
-	LOSS(j, q, e, low, m, u, x) \
+#define NOTTINY(j, x, u) \
 	VPSUBD.BCST params_least(PARAMS), x, u \
 	VPSRAD $31, u, u \
 	VPANDND x, u, x
 
 #define EACHPLAIN(j, q, e, low, m, u, x) \
-	VALUE(j, q, e, low, m, u, x) \
+	LOSS(j, q, e, low, m, u, x) \
+	NOTTINY(j, x, u) \
 	VMULPS.BCST params_unscale(PARAMS), x, u \
 	VMOVUPS u, (64*j)(OUT)
 
-#define EACHWIDE(j, q, e, low, m, u, x) \
-	VALUE(j, q, e, low, m, u, x) \
+#define UNWIDENED(j, x, u) \
+	NOTTINY(j, x, u) \
 	VMULPS.BCST K(const_kUnwide), x, u \
 	VMULPS.BCST params_unscale(PARAMS), u, u \
 	VMOVUPS u, (64*j)(OUT)
 
+#define EACHWIDE(j, q, e, low, m, u, x) \
+	LOSS(j, q, e, low, m, u, x) \
+	UNWIDENED(j, x, u)
+
+#define EACHZERO(j, q, e, low, m, u, x) \
+	LOSSZERO(j, q, e, low, m, u, x) \
+	UNWIDENED(j, x, u)
+
 #define EACHESPLAIN LEAVE(EACHPLAIN)
 #define EACHESWIDE LEAVE(EACHWIDE)
+#define EACHESZERO LEAVE(EACHZERO)
 
 // SLOPE: x = t of the slope's t + s*L, where one is 1 in the scale of e; SLOPEL: u = s, and
 // all of it in x. Clobber low.
@@ -549,7 +565,7 @@ finish: \
 
 // LEAVELAST: of the leaving step L, unless ROW3 to ROW5 come later, and m; of the one before that the
 // losses are added up. D and ROW are the steps of DENOMINATOR, DIVIDE, and SOFTPLUS and MODULATE.
-#define LEAVELAST(D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
+#define LEAVELAST(LOSS, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
 	LEAVE(LOSS) \
 	LOGBEGIN \
 	LEAVE(D1) \
@@ -573,7 +589,7 @@ finish: \
 	LEAVE(ROW5)
 
 // BOTH: both at once. The order is measured.
-#define BOTH(CLAMP, ROUND, SPLIT, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
+#define BOTH(LOSS, CLAMP, ROUND, SPLIT, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
 	LEAVE(LOSS) \
 	LOGBEGIN \
 	LOG(const_kLogQ6) \
@@ -630,7 +646,7 @@ finish: \
 
 // A variant: returns the steps left in STEPS, 0 unless it met a special logit. OUT_ after the last step
 // is for nothing, as there is no next.
-#define VARIANT(name, CLAMP, ROUND, SPLIT, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5, REST, MODE, BACK, OUT_, AFTER) \
+#define VARIANT(name, LOSS, CLAMP, ROUND, SPLIT, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5, REST, MODE, BACK, OUT_, AFTER) \
 TEXT name<>(SB), NOSPLIT|NOFRAME, $0-0 \
 	LEAVE(NONE) \
 	ENTERFIRST(CLAMP, ROUND, SPLIT) \
@@ -647,7 +663,7 @@ usual: \
 	JEQ last \
 	ADDQ $64, LABELS \
 	ADDQ $256, LOGITS \
-	BOTH(CLAMP, ROUND, SPLIT, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
+	BOTH(LOSS, CLAMP, ROUND, SPLIT, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
 left: \
 	REST \
 	MODE \
@@ -662,21 +678,21 @@ left: \
 	DECQ STEPS \
 	JNZ loop \
 special: \
-	LOSSES \
+	LOSSES(LOSS) \
 	RET \
 last: \
-	LEAVELAST(D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
+	LEAVELAST(LOSS, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
 	JMP left
 
 #define PLAIN(sum, each, grad, D1, D2, D3, D4, ROW3, ROW4, ROW5, SLOPES) \
-	VARIANT(sum, CLAMP, ROUNDPLAIN, SPLITPLAIN, D1, D2, D3, D4, NOROW, PLAIN2, ROW3, ROW4, ROW5, DONE, DONE, DONE, OUTPLAIN, DONE) \
-	VARIANT(each, CLAMP, ROUNDPLAIN, SPLITPLAIN, D1, D2, D3, D4, NOROW, PLAIN2, ROW3, ROW4, ROW5, DONE, EACHESPLAIN, DONE, OUTPLAIN, DONE) \
-	VARIANT(grad, CLAMP, ROUNDPLAIN, SPLITPLAIN, D1, D2, D3, D4, NOROW, PLAIN2, ROW3, ROW4, ROW5, DONE, SLOPES, DONE, OUTPLAIN, GRADSPLAIN)
+	VARIANT(sum, LOSS, CLAMP, ROUNDPLAIN, SPLITPLAIN, D1, D2, D3, D4, NOROW, PLAIN2, ROW3, ROW4, ROW5, DONE, DONE, DONE, OUTPLAIN, DONE) \
+	VARIANT(each, LOSS, CLAMP, ROUNDPLAIN, SPLITPLAIN, D1, D2, D3, D4, NOROW, PLAIN2, ROW3, ROW4, ROW5, DONE, EACHESPLAIN, DONE, OUTPLAIN, DONE) \
+	VARIANT(grad, LOSS, CLAMP, ROUNDPLAIN, SPLITPLAIN, D1, D2, D3, D4, NOROW, PLAIN2, ROW3, ROW4, ROW5, DONE, SLOPES, DONE, OUTPLAIN, GRADSPLAIN)
 
-#define WIDE(sum, each, grad, CLAMP, D1, D2, D3, ROW1, ROW3, ROW4, ROW5, REST, SLOPES, BACK, OUT_) \
-	VARIANT(sum, CLAMP, ROUNDWIDE, SPLITWIDE, D1, D2, NOROW, D3, ROW1, WIDE2, ROW3, ROW4, ROW5, REST, DONE, BACK, OUT_, DONE) \
-	VARIANT(each, CLAMP, ROUNDWIDE, SPLITWIDE, D1, D2, NOROW, D3, ROW1, WIDE2, ROW3, ROW4, ROW5, REST, EACHESWIDE, BACK, OUT_, DONE) \
-	VARIANT(grad, CLAMP, ROUNDWIDE, SPLITWIDE, D1, D2, NOROW, D3, ROW1, WIDE2, ROW3, ROW4, ROW5, REST, SLOPES, BACK, OUT_, GRADSWIDE)
+#define WIDE(sum, each, grad, LOSS, CLAMP, D1, D2, D3, ROW1, ROW2, ROW3, ROW4, ROW5, REST, EACHES, SLOPES, BACK, OUT_) \
+	VARIANT(sum, LOSS, CLAMP, ROUNDWIDE, SPLITWIDE, D1, D2, NOROW, D3, ROW1, ROW2, ROW3, ROW4, ROW5, REST, DONE, BACK, OUT_, DONE) \
+	VARIANT(each, LOSS, CLAMP, ROUNDWIDE, SPLITWIDE, D1, D2, NOROW, D3, ROW1, ROW2, ROW3, ROW4, ROW5, REST, EACHES, BACK, OUT_, DONE) \
+	VARIANT(grad, LOSS, CLAMP, ROUNDWIDE, SPLITWIDE, D1, D2, NOROW, D3, ROW1, ROW2, ROW3, ROW4, ROW5, REST, SLOPES, BACK, OUT_, GRADSWIDE)
 
 #define LOADW4(j, q, e, low, m, u, x) VMOVUPS W(j), u
 
@@ -684,14 +700,14 @@ PLAIN(plain15Sum, plain15Each, plain15Grad, FIRST1, NOROW, NOROW, DIVIDE15, NORO
 PLAIN(plain2Sum, plain2Each, plain2Grad, SQUARE1, SQUARE2, NOROW, DIVIDE, NOROW, PLAIN4, PLAIN5, SLOPESTWO)
 PLAIN(plain3Sum, plain3Each, plain3Grad, SQUARE1, SQUARE2, CUBE3, DIVIDE, CUBED3, PLAIN4, PLAIN5, SLOPESPLAIN)
 PLAIN(plain4Sum, plain4Each, plain4Grad, SQUARE1, SQUARE2, FOURTH3, DIVIDE, NOROW, PLAIN4, FOURTH5, SLOPESPLAIN)
-WIDE(wide0Sum, wide0Each, wide0Grad, CLAMP, NOROW, NOROW, DIVIDE0, WIDE1, WIDE3, WIDE4, NOROW, DONE, SLOPESZERO, DONE, OUTWIDE)
-WIDE(wide05Sum, wide05Each, wide05Grad, CLAMP, FIRST1, NOROW, DIVIDE05, WIDE1, WIDE3, WIDE4, NOROW, DONE, SLOPESWIDE, DONE, OUTWIDE)
-WIDE(wide1Sum, wide1Each, wide1Grad, CLAMP, FIRST1, NOROW, DIVIDE, WIDE1, WIDE3, WIDE4, FIRST5, DONE, SLOPESWIDE, DONE, OUTWIDE)
-WIDE(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, NOROW, NOROW, NOROW, WIDE1, NOROW, NOROW, NOROW, POWERED, SLOPESWIDE, TAKEN, OUTWIDE)
-WIDE(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, NOROW, NOROW, DIVIDE0, WIDE1, WIDE3, WIDE4, NOROW, CLIP, SLOPESZEROCLIP, DONE, OUTWIDE)
-WIDE(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, FIRST1, NOROW, DIVIDE, WIDE1, WIDE3, WIDE4, FIRST5, CLIP, SLOPESCLIP, DONE, OUTWIDE)
-WIDE(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, SQUARE1, SQUARE2, DIVIDE, SQUARECLIP1, WIDE3, WIDE4, SQUARECLIP5, CLIP, SLOPESCLIP, DONE, OUTCLIP2)
-WIDE(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, NOROW, NOROW, NOROW, WIDE1, NOROW, NOROW, NOROW, POWEREDCLIP, SLOPESCLIP, TAKEN, OUTWIDE)
+WIDE(wide0Sum, wide0Each, wide0Grad, LOSSZERO, CLAMP, NOROW, NOROW, DIVIDE0, ZERO1, ZERO2, WIDE3, WIDE4, ZERO5, DONE, EACHESZERO, SLOPESZERO, DONE, OUTWIDE)
+WIDE(wide05Sum, wide05Each, wide05Grad, LOSS, CLAMP, FIRST1, NOROW, DIVIDE05, WIDE1, WIDE2, WIDE3, WIDE4, NOROW, DONE, EACHESWIDE, SLOPESWIDE, DONE, OUTWIDE)
+WIDE(wide1Sum, wide1Each, wide1Grad, LOSS, CLAMP, FIRST1, NOROW, DIVIDE, WIDE1, WIDE2, WIDE3, WIDE4, FIRST5, DONE, EACHESWIDE, SLOPESWIDE, DONE, OUTWIDE)
+WIDE(wideAnySum, wideAnyEach, wideAnyGrad, LOSS, CLAMP, NOROW, NOROW, NOROW, WIDE1, WIDE2, NOROW, NOROW, NOROW, POWERED, EACHESWIDE, SLOPESWIDE, TAKEN, OUTWIDE)
+WIDE(clip0Sum, clip0Each, clip0Grad, LOSS, CLAMPCLIP, NOROW, NOROW, DIVIDE0, WIDE1, WIDE2, WIDE3, WIDE4, NOROW, CLIP, EACHESWIDE, SLOPESZEROCLIP, DONE, OUTWIDE)
+WIDE(clip1Sum, clip1Each, clip1Grad, LOSS, CLAMPCLIP, FIRST1, NOROW, DIVIDE, WIDE1, WIDE2, WIDE3, WIDE4, FIRST5, CLIP, EACHESWIDE, SLOPESCLIP, DONE, OUTWIDE)
+WIDE(clip2Sum, clip2Each, clip2Grad, LOSS, CLAMPCLIP, SQUARE1, SQUARE2, DIVIDE, SQUARECLIP1, WIDE2, WIDE3, WIDE4, SQUARECLIP5, CLIP, EACHESWIDE, SLOPESCLIP, DONE, OUTCLIP2)
+WIDE(clipAnySum, clipAnyEach, clipAnyGrad, LOSS, CLAMPCLIP, NOROW, NOROW, NOROW, WIDE1, WIDE2, NOROW, NOROW, NOROW, POWEREDCLIP, EACHESWIDE, SLOPESCLIP, TAKEN, OUTWIDE)
 
 // The variants by form and mode.
 #define ROW(form, sum, each, grad) \

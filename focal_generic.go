@@ -4,14 +4,32 @@ import "math"
 
 // fma32 returns x*y + z rounded once.
 //
-// The product of two float32 is exact in float64, fused or not. A midpoint of two float32, normal
-// or subnormal, has zeros in the last 28 bits; a sum that has not is rounded right a second time.
+// The product of two float32 is exact in float64, fused or not; the sum is rounded twice.
 func fma32(x, y, z float32) float32 {
 	s := float64(x)*float64(y) + float64(z)
-	if math.Float64bits(s)<<36 != 0 {
-		return float32(s)
+	if maybeMidpoint(s) {
+		return fmaOdd(x, y, z)
 	}
-	return fmaOdd(x, y, z)
+	return float32(s)
+}
+
+// maybeMidpoint reports whether s may lie halfway between two float32, normal or subnormal, for then
+// its last 28 bits are 0. Any other rounded sum is rounded right a second time.
+func maybeMidpoint(s float64) bool { return math.Float64bits(s)<<36 == 0 }
+
+// horner returns the polynomial of x with the coefficients from coef[first] down to coef[last], each
+// step by fma32, which the compiler does not inline.
+func horner(x float32, first, last int) float32 {
+	p := coef[first]
+	for k := first - 1; k >= last; k-- {
+		s := float64(p)*float64(x) + float64(coef[k])
+		if maybeMidpoint(s) {
+			p = fmaOdd(p, x, coef[k])
+		} else {
+			p = float32(s)
+		}
+	}
+	return p
 }
 
 // fmaOdd is fma32 for all sums. Rounding the float64 sum to float32 rounds twice, which is wrong
@@ -19,10 +37,6 @@ func fma32(x, y, z float32) float32 {
 // (Boldo and Melquiond, "Emulation of a FMA and correctly rounded sums", 2008): if
 // it is inexact and its last bit is even, it moves one unit towards the exact value. With
 // 53 >= 2*24+2 bits the second rounding is then right, for subnormal results too.
-//
-// It is rarely called, and kept apart so that fma32 can be inlined.
-//
-//go:noinline
 func fmaOdd(x, y, z float32) float32 {
 	p := float64(x) * float64(y)
 	c := float64(z)
@@ -47,10 +61,11 @@ type cell struct {
 	w      float32 // -z: positive on the wrong side
 	a      float32 // class weight, scaled
 	lo, hi float32 // bounds of L with clip
-	e      float32 // exp(-|w|); wide: n raised to leastExp
+	e      float32 // exp(-|w|); wide: raised to 2^-27
 	eW     float32 // wide: exp(-|w|) * 2^64
 	exp2   float32 // exp(-2*|w|); wide: times 2^64
 	l      float32 // softplus(w); wide: times 2^64
+	s, sum float32 // gamma 0: two parts of it, 2^(n+64) and the rest
 	in     bool    // L was not clamped
 	m      float32 // a * q^gamma
 }
@@ -74,10 +89,7 @@ func round(x, mag float32) (n, s float32) {
 
 // expm1 returns exp(r) - 1.
 func expm1(r float32) float32 {
-	p := fma32(expP4, r, expP3)
-	p = fma32(p, r, expP2)
-	p = fma32(p, r, expP1)
-	p = fma32(p, r, expP0)
+	p := horner(r, kExpP4, kExpP0)
 	return fma32(float32(p*r), r, r)
 }
 
@@ -87,20 +99,14 @@ func squareExp(t float32) float32 { return fma32(t, t+2, 1) }
 // reduce returns n, 2^(n+mag-magic) and exp(r)-1 with x = n*ln2 + r.
 func reduce(x, mag float32) (n, s, t float32) {
 	n, s = round(x, mag)
-	r := fma32(n, -ln2Hi, x)
+	r := x - float32(n*ln2Hi) // fused or not: the product is exact
 	r = fma32(n, -ln2Lo, r)
 	return n, s, expm1(r)
 }
 
 // logPoly returns Q with log1p(e) = e + e*e*Q(e).
 func (c *cell) logPoly() float32 {
-	q := fma32(logQ7, c.e, logQ6)
-	q = fma32(q, c.e, logQ5)
-	q = fma32(q, c.e, logQ4)
-	q = fma32(q, c.e, logQ3)
-	q = fma32(q, c.e, logQ2)
-	q = fma32(q, c.e, logQ1)
-	return fma32(q, c.e, logQ0)
+	return horner(c.e, kLogQ7, kLogQ0)
 }
 
 // onePlus returns 1+e.
@@ -128,14 +134,19 @@ func (c *cell) wide() {
 	n, s, t := reduce(x, magicWide)
 	ts := t * s
 	c.eW = s + ts
-	c.e = scaleb(1+t, int(max(n, leastExp)))
+	c.e = max(c.eW, leastWide) * unwide
 	e2 := c.e * c.eW
-	if c.p.form == clip2 {
+	switch c.p.form {
+	case wide0:
+		e2 = fma32(c.e, ts, float32(c.e*s))
+	case clip2:
 		c.exp2 = scaleb(squareExp(t), 2*int(max(n, leastSquare))+wideExp)
 		e2 = c.exp2
 	}
-	log := s + fma32(e2, c.logPoly(), ts)
-	c.l = log + max(c.w, 0)*wide
+	f := fma32(e2, c.logPoly(), ts)
+	log, w := s+f, max(c.w, 0)*wide
+	c.l = log + w
+	c.s, c.sum = s, f+w
 	c.in = true
 	switch c.p.form {
 	case wideAny, clipAny:
@@ -158,7 +169,7 @@ func (c *cell) power(log1pE float32) float32 {
 	lo := fma32(g, z, -hi)
 	lo = fma32(-g, log1pE, lo)
 	n, s := round(hi+lo, magicWide)
-	r := fma32(n, -ln2Hi, hi) + lo
+	r := hi - float32(n*ln2Hi) + lo
 	r = fma32(n, -ln2Lo, r)
 	return fma32(expm1(r), s, s)
 }
@@ -186,6 +197,14 @@ func (c *cell) modulate() {
 		b := c.onSide(c.exp2, 1)
 		c.m = c.a / float32(d*d) * b * b
 	}
+}
+
+// value returns the loss but for its scale. For gamma 0 L is not rounded: a*2^n is exact.
+func (c *cell) value() float32 {
+	if c.p.form == wide0 {
+		return fma32(c.m, c.sum, float32(c.m*c.s))
+	}
+	return c.m * c.l
 }
 
 // slope returns the gradient but for sign and scale.
@@ -234,7 +253,7 @@ func genericCell(f *frame, x float32, label uint8, grad bool) (loss, slope float
 			c.plain()
 		}
 		c.modulate()
-		v := c.m * c.l
+		v := c.value()
 		if v > p.tiny[0] {
 			if p.form.wide() {
 				v *= unwide
