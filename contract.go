@@ -252,6 +252,7 @@ type params struct {
 	least        vec // the next one: the least that is not
 	unscale      vec // what brings a plain loss, or a wide one times unwide, to its own scale
 	gamma        vec
+	gammaUnwide  vec // what the wide log1p(e) meets: gamma * 2^-64
 	slopeRight   vec // gamma*(1-q)*(1+e) on the right side: a constant
 	slopeWrong   vec // and on the wrong side: this times e
 	clipLow      vec // table of the least L, wide
@@ -270,7 +271,7 @@ type params struct {
 // newParams derives the constants. All of it is exact or rounded in a fixed
 // order: math.Log and math.Exp differ between architectures.
 func newParams(c *config) params {
-	p := params{pos: c.pos, neg: c.neg, form: chooseForm(c.gamma, c.clip), gamma: splat(c.gamma)}
+	p := params{pos: c.pos, neg: c.neg, form: chooseForm(c.gamma, c.clip), gamma: splat(c.gamma), gammaUnwide: splat(c.gamma * unwide)}
 
 	p.leastWeight = weightExponent(c.pos, c.neg)
 

@@ -408,17 +408,18 @@ within:
 unclipped:
 
 // POWER: M = a * q^gamma for log1p(e) in Y0-3. hi + lo = gamma * log q, exact but for the
-// rounding of lo; they are kept in M and E2. Leaves Y0-3 alone, clobbers the rest.
+// rounding of lo; they are kept in M and E2. Leaves Y0-3 alone, clobbers the rest. POWERZ: x =
+// min(w, 0), which only has to be bounded if something may be tiny.
+#define POWERZ(j, log, x, hi) VPMINSD W(j), Y15, x
+#define POWERBOUND(j, log, x, hi) VMAXPS Y12, x, x
+
 #define POWERHILO(j, log, x, hi) \
-	VMAXPS W(j), Y12, x \
-	VMINPS Y15, x, x \
 	VMULPS Y13, x, hi \
 	VFMSUB213PS hi, Y13, x \
-	VPMAXSD K(const_kWideFloor), log, Y14 \
-	VMULPS K(const_kUnwide), Y14, Y14 \
-	VFNMADD231PS Y13, Y14, x \
-	VMOVUPS x, E2(j) \
+	VPMAXSD Y12, log, Y14 \
+	VFNMADD231PS Y15, Y14, x \
 	VMOVUPS hi, M(j) \
+	VMOVUPS x, E2(j) \
 	VADDPS hi, x, x
 
 #define POWERSPLIT(j, x, nm) \
@@ -436,9 +437,15 @@ unclipped:
 	VMOVUPS t, M(j)
 
 #define POWER \
-	VMOVUPS params_right(PARAMS), Y12 \
-	VMOVUPS params_gamma(PARAMS), Y13 \
 	VPXOR Y15, Y15, Y15 \
+	LEAVE(POWERZ) \
+	UNLESS(TINY, bounded) \
+	VMOVUPS params_right(PARAMS), Y12 \
+	LEAVE(POWERBOUND) \
+bounded: \
+	VMOVUPS K(const_kWideFloor), Y12 \
+	VMOVUPS params_gamma(PARAMS), Y13 \
+	VMOVUPS params_gammaUnwide(PARAMS), Y15 \
 	LEAVE(POWERHILO) \
 	ROUNDWIDE \
 	ENTER(POWERSPLIT) \

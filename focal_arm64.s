@@ -412,14 +412,13 @@ GLOBL tables<>(SB), RODATA|NOPTR, $64
 	LDRQ(params_gamma, PARAMS, T2) \
 	CONST(const_kWideFloor, T3) \
 	ROWSM(VFMAX, T0, W, P) \
-	ROWSM(VFMIN, T1, P, P) \
-	CONST(const_kUnwide, T0) \
+	ROWSM(VSMIN, T1, P, P) \
+	LDRQ(params_gammaUnwide, PARAMS, T0) \
 	ROWSM(VFMUL, T2, P, X) \
 	ROWS2(VFNEG, X, E) \
 	ROWSM(VFMLA, T2, P, E) \
 	ROWSM(VSMAX, T3, Y, P) \
-	ROWSM(VFMUL, T0, P, P) \
-	ROWSM(VFMLS, T2, P, E) \
+	ROWSM(VFMLS, T0, P, E) \
 	ROWS(VFADD, E, X, Q) \
 	ROUND(const_kMagicWide, Q) \
 	REDUCE(ADDLOW) \

@@ -335,17 +335,18 @@ within:
 unclipped:
 
 // POWER: m = a * q^gamma for log1p(e) in q. hi + lo = gamma * log q, exact but for the rounding of
-// lo; hi is in u, lo in m. Clobbers Z4-11, u, Z29.
-#define POWERHILO(j, log, e, eW, lo, hi, x) \
+// lo; hi is in u, lo in m. Clobbers Z4-11, u, Z29. POWERZ: x = min(w, 0), which only has to be bounded if
+// something may be tiny.
+#define POWERZ(j, log, e, eW, lo, hi, x) \
 	VMOVUPS W(j), x \
-	VMAXPS.BCST params_right(PARAMS), x, x \
-	VMINPS.BCST K(const_kZero), x, x \
-	VBROADCASTSS params_gamma(PARAMS), lo \
-	VMULPS lo, x, hi \
-	VFMSUB213PS hi, lo, x \
-	VPMAXSD.BCST K(const_kWideFloor), log, Z29 \
-	VMULPS.BCST K(const_kUnwide), Z29, Z29 \
-	VFNMADD213PS x, Z29, lo \
+	VPMINSD.BCST K(const_kZero), x, x
+#define POWERBOUND(j, log, e, eW, lo, hi, x) VMAXPS.BCST params_right(PARAMS), x, x
+
+#define POWERHILO(j, log, e, eW, lo, hi, x) \
+	VMULPS Z29, x, hi \
+	VFMSUB213PS hi, Z29, x \
+	VPMAXSD.BCST K(const_kWideFloor), log, lo \
+	VFNMADD132PS.BCST params_gammaUnwide(PARAMS), x, lo \
 	VADDPS hi, lo, x
 
 #define POWERREDUCE(nm, lo, hi, x) \
@@ -360,6 +361,11 @@ unclipped:
 	VMULPS A(j), t, m
 
 #define POWER \
+	LEAVE(POWERZ) \
+	UNLESS(TINY, bounded) \
+	LEAVE(POWERBOUND) \
+bounded: \
+	VBROADCASTSS params_gamma(PARAMS), Z29 \
 	LEAVE(POWERHILO) \
 	ROUNDWIDE \
 	POWERREDUCE(Z8, Z12, Z24, Z4) \
