@@ -183,7 +183,7 @@ func share(workers, tasks int, work func(next func() (task int, ok bool))) {
 const (
 	longRun    = 512
 	fewCells   = 256
-	stageCells = 1024
+	stageCells = 2048
 )
 
 // block returns the sum of block b and writes its losses or gradients.
@@ -192,21 +192,24 @@ func (l *Loss) block(f *frame, j *job, b int) float64 {
 	i := b * blockCells
 	end := min(i+blockCells, len(j.labels))
 	c := &j.cells
-	inPlace := c.Stride == 1 && (c.Runs == 1 || c.Len >= longRun)
-	if !inPlace {
+	if c.Stride != 1 || c.Runs > 1 && c.Len < longRun {
 		l.stage(f, j, i, end)
 		i = end
 	}
 	for i < end {
-		n := min(c.Len-i%c.Len, end-i) / groupCells * groupCells
+		n := end - i
+		if c.Runs > 1 {
+			if rest := c.Len - i%c.Len; rest < n {
+				n = rest / groupCells * groupCells
+			}
+		}
 		if n == 0 {
 			n = min(groupCells, end-i)
-			l.seam(f, j, i, i+n)
-			i += n
-			continue
+			l.stage(f, j, i, i+n)
+		} else {
+			at := j.index(i)
+			l.kernelCells(f, j.mode, j.outAt(at, i, n), j.logits[at:at+n], j.labels[i:i+n])
 		}
-		at := j.index(i)
-		l.kernelCells(f, j.mode, j.outAt(at, i, n), j.logits[at:at+n], j.labels[i:i+n])
 		i += n
 	}
 	v := &f.lanes
@@ -220,81 +223,35 @@ func (l *Loss) block(f *frame, j *job, b int) float64 {
 func (l *Loss) stage(f *frame, j *job, i, end int) {
 	switch n := end - i; {
 	case n <= groupCells:
-		l.seam(f, j, i, end)
+		var x [groupCells]float32
+		l.staged(f, j, i, end, x[:])
 	case n <= fewCells:
 		var x [fewCells]float32
-		var y [fewCells]uint8
-		l.staged(f, j, i, end, x[:], y[:])
+		l.staged(f, j, i, end, x[:])
 	default:
 		var x [stageCells]float32
-		var y [stageCells]uint8
 		for ; i < end; i += stageCells {
-			l.staged(f, j, i, min(end, i+stageCells), x[:], y[:])
+			l.staged(f, j, i, min(end, i+stageCells), x[:])
 		}
 	}
 }
 
-// staged does cells i to end in x and y. The last group is filled up with ignored cells: the
-// label is the mask of the tail.
-func (l *Loss) staged(f *frame, j *job, i, end int, x []float32, y []uint8) {
-	n := end - i
-	j.gather(x, i, n)
-	labels := j.labels[i:end]
-	if padded := (n + groupCells - 1) / groupCells * groupCells; padded > n {
-		copy(y[padded-groupCells:], allIgnored[:])
-		copy(y, labels)
-		x, labels = x[:padded], y[:padded]
-	}
-	out := x[:len(labels)]
+// staged does cells i to end in x.
+func (l *Loss) staged(f *frame, j *job, i, end int, x []float32) {
+	x = x[:end-i]
+	j.gather(x, i)
+	out := x
 	if j.mode == modeSum {
 		out = nil
 	}
-	l.kernelCells(f, j.mode, out, x[:len(labels)], labels)
-	j.scatter(x, i, n)
-}
-
-// seam is staged for at most groupCells cells: those across the end of a run, and the last
-// of all. The group is filled up with ignored cells: the label is the mask of the
-// tail.
-func (l *Loss) seam(f *frame, j *job, i, end int) {
-	n := end - i
-	if l.kernel != kernelGeneric && l.group(f, j, i, n) {
-		return
-	}
-	var x [groupCells]float32
-	y := allIgnored
-	j.gather(x[:], i, n)
-	copy(y[:], j.labels[i:end])
-	genericGroup(f, j.mode, x[:], x[:], y[:], 0)
-	j.scatter(x[:], i, n)
+	l.kernelCells(f, j.mode, out, x, j.labels[i:end])
+	j.scatter(x, i)
 }
 
 // Up to halfGroup cells take half the time of a group, as one step of 8 columns: in a group
 // of which nothing else is used, cell c stands in row c/8. T of a column is then U of
 // the cells: with none from 32 on, both are (l[i]+l[i+16]) + (l[i+8]+l[i+24]).
 const halfGroup = groupCells / 2
-
-// group is seam by an assembly kernel. It reports false, and has written nothing, if a logit is special.
-func (l *Loss) group(f *frame, j *job, i, n int) bool {
-	labels := j.labels[i : i+n]
-	if run, x := j.run(i); j.cells.Stride == 1 && x+n <= j.cells.Len {
-		_, at := j.piece(run, x, n)
-		logits, out := j.logits[at:at+n], j.outAt(at, i, n)
-		race(out, logits, labels)
-		if !archGroup(f, j.mode, unsafe.SliceData(out), &logits[0], &labels[0], n) {
-			return false
-		}
-	} else {
-		var x [groupCells]float32
-		j.gather(x[:], i, n)
-		race(nil, nil, labels)
-		if !archGroup(f, j.mode, &x[0], &x[0], &labels[0], n) {
-			return false
-		}
-		j.scatter(x[:], i, n)
-	}
-	return true
-}
 
 var allIgnored = func() (labels [groupCells]uint8) {
 	for i := range labels {
@@ -303,10 +260,10 @@ var allIgnored = func() (labels [groupCells]uint8) {
 	return labels
 }()
 
-// gather copies the logits of n cells from cell i on to buf.
-func (j *job) gather(buf []float32, i, n int) {
-	for run, x := j.run(i); n > 0; run, x = run+1, 0 {
-		k, at := j.piece(run, x, n)
+// gather copies the logits of cells from i on to buf.
+func (j *job) gather(buf []float32, i int) {
+	for run, x := j.run(i); len(buf) > 0; run, x = run+1, 0 {
+		k, at := j.piece(run, x, len(buf))
 		src := j.logits[at:]
 		if stride := j.cells.Stride; stride == 1 {
 			copy(buf[:k], src)
@@ -315,21 +272,21 @@ func (j *job) gather(buf []float32, i, n int) {
 				buf[x] = src[x*stride]
 			}
 		}
-		buf, n = buf[k:], n-k
+		buf = buf[k:]
 	}
 }
 
-// scatter copies what the mode produced for n cells from buf to cell i and on.
-func (j *job) scatter(buf []float32, i, n int) {
+// scatter copies what the mode produced from buf to cell i and on.
+func (j *job) scatter(buf []float32, i int) {
 	switch j.mode {
 	case modeSum:
 		return
 	case modeEach:
-		copy(j.out[i:i+n], buf)
+		copy(j.out[i:], buf)
 		return
 	}
-	for run, x := j.run(i); n > 0; run, x = run+1, 0 {
-		k, at := j.piece(run, x, n)
+	for run, x := j.run(i); len(buf) > 0; run, x = run+1, 0 {
+		k, at := j.piece(run, x, len(buf))
 		dst := j.out[at:]
 		if stride := j.cells.Stride; stride == 1 {
 			copy(dst, buf[:k])
@@ -338,7 +295,7 @@ func (j *job) scatter(buf []float32, i, n int) {
 				dst[x*stride] = v
 			}
 		}
-		buf, n = buf[k:], n-k
+		buf = buf[k:]
 	}
 }
 
@@ -368,29 +325,48 @@ func (j *job) outAt(at, i, n int) []float32 {
 	return nil
 }
 
-// kernelCells runs whole groups of cells that lie one after another. out is as
-// long as logits, or nil for modeSum.
+// kernelCells does cells that lie one after another, from a border of groups on and to one or the end of
+// all. out is as long as logits, or nil for modeSum.
 func (l *Loss) kernelCells(f *frame, m mode, out, logits []float32, labels []uint8) {
-	for done := 0; done < len(labels); done += groupCells {
+	for {
 		column := 0
 		if l.kernel != kernelGeneric {
 			race(out, logits, labels)
-			var n int
-			n, column = archCells(l.kernel, f, m, unsafe.SliceData(from(out, done, 0)), &logits[done], &labels[done], len(labels)-done)
-			if done += n; done == len(labels) {
+			var done int
+			done, column = archCells(l.kernel, f, m, unsafe.SliceData(out), &logits[0], &labels[0], len(labels))
+			if done == len(labels) {
 				return
 			}
+			out, logits, labels = from(out, done), logits[done:], labels[done:]
 		}
-		genericGroup(f, m, from(out, done, groupCells), logits[done:], labels[done:], column)
+		if len(labels) < groupCells {
+			genericTail(f, m, out, logits, labels)
+			return
+		}
+		genericGroup(f, m, out, logits, labels, column)
+		if len(labels) == groupCells {
+			return
+		}
+		out, logits, labels = from(out, groupCells), logits[groupCells:], labels[groupCells:]
 	}
 }
 
-// from returns n elements of s from index i on, nil if s is nil.
-func from(s []float32, i, n int) []float32 {
+// genericTail does a group that is cut short, filled up with ignored cells.
+func genericTail(f *frame, m mode, out, logits []float32, labels []uint8) {
+	var x [groupCells]float32
+	y := allIgnored
+	copy(x[:], logits)
+	copy(y[:], labels)
+	genericGroup(f, m, x[:], x[:], y[:], 0)
+	copy(out, x[:])
+}
+
+// from returns s from index i on, nil if s is nil.
+func from(s []float32, i int) []float32 {
 	if s == nil {
 		return nil
 	}
-	return s[i : i+n]
+	return s[i:]
 }
 
 // countLabels counts labels of each kind and reports the first that is none.

@@ -20,23 +20,22 @@ func archKernels() []Kernel {
 	return nil
 }
 
-// archCells runs kernel k on n cells, a multiple of groupCells: it adds their
-// losses to f.lanes and writes to out what m says. It returns n, or the cells before
+// archCells runs kernel k on n cells, at least one, after which there are none in the last group: it adds
+// their losses to f.lanes and writes to out what m says. It returns n, or the cells before
 // the first group with a logit that only the oracle can do; of that group, the
 // columns before column are done, and f.column holds their T.
 func archCells(k Kernel, f *frame, m mode, out, logits *float32, labels *uint8, n int) (done, column int) {
 	variant := int(f.p.form)*int(numModes) + int(m)
-	if k == kernelAVX512 {
+	switch {
+	case n <= halfGroup:
+		if fewAVX2(f, variant, out, logits, labels, n) {
+			return n, 0
+		}
+		return 0, 0
+	case k == kernelAVX512:
 		return cellsAVX512(f, variant, out, logits, labels, n), 0
 	}
 	return cellsAVX2(f, variant, out, logits, labels, n)
-}
-
-// archGroup does a group of n cells, the rest of which is ignored: it adds U to f.lanes and writes
-// to out, which may be nil for modeSum, what m says. It reports false, and has written nothing but f.column, if
-// a logit is special. Both kernels have the AVX2 one do it.
-func archGroup(f *frame, m mode, out, logits *float32, labels *uint8, n int) bool {
-	return groupAVX2(f, int(f.p.form)*int(numModes)+int(m), out, logits, labels, n)
 }
 
 // archCount counts the labels of each kind among n, a multiple of groupCells and
@@ -56,15 +55,16 @@ var coefAVX2 = func() (t [numCoef]vec) {
 	return t
 }()
 
-// cellsAVX2 runs the variant form*numModes + mode.
+// cellsAVX2 is archCells for the variant form*numModes + mode.
 //
 //go:noescape
 func cellsAVX2(f *frame, variant int, out, logits *float32, labels *uint8, n int) (done, column int)
 
-// groupAVX2 is archGroup for a variant.
+// fewAVX2 does up to halfGroup cells in one step of columns. It reports false, and has written nothing
+// but f.column, if a logit is special.
 //
 //go:noescape
-func groupAVX2(f *frame, variant int, out, logits *float32, labels *uint8, n int) (ok bool)
+func fewAVX2(f *frame, variant int, out, logits *float32, labels *uint8, n int) (ok bool)
 
 // cellsAVX512 is cellsAVX2 in steps of whole groups.
 //

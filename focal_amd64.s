@@ -32,6 +32,14 @@
 #define PARAMS R13
 #define LEAVING R9 // slots
 #define ENTERING R10
+#define ENDS R14 // the last group
+
+// Where the last group is: in place if it is whole, else in a copy.
+#define LASTLOGITS 0(ENDS)
+#define LASTLABELS 8(ENDS)
+#define LASTOUT 16(ENDS)
+#define COPY 32 // the copy's offset from there
+#define COPYLABELS 288
 
 // A slot holds, per row, what a step has come to.
 #define W(j) (0+32*j)(LEAVING) // -z
@@ -787,12 +795,14 @@ loop: \
 	CMPL SPECIAL, $0 \
 	JNE special \
 usual: \
-	CMPQ STEPS, $1 \
-	JEQ last \
+	CMPQ STEPS, $3 \
+	JLE ending \
+advance: \
 	MOVQ ADVANCE, AX \
 	ADDQ AX, LOGITS \
 	SHRQ $2, AX \
 	ADDQ AX, LABELS \
+entering: \
 	BOTH(WEIGHTS, CLAMP, ROUND, OUT_, TAKE, ARG, DENOMINATOR, ONE, SOFTPLUS, MODULATE, KEEP) \
 left: \
 	REST \
@@ -807,6 +817,17 @@ left: \
 	DECQ STEPS \
 	JNZ loop \
 	RET \
+ending: \
+	JEQ enterLast \
+	CMPQ STEPS, $1 \
+	JEQ last \
+	MOVQ LASTOUT, OUT \
+	MOVQ LASTLABELS, OLDLABELS \
+	JMP advance \
+enterLast: \
+	MOVQ LASTLOGITS, LOGITS \
+	MOVQ LASTLABELS, LABELS \
+	JMP entering \
 last: \
 	LEAVELAST(TAKE, DENOMINATOR, ONE, SOFTPLUS, MODULATE, KEEP) \
 	JMP left \
@@ -870,159 +891,187 @@ ROW(const_clip2, clip2Sum, clip2Each, clip2Grad)
 ROW(const_clipAny, clipAnySum, clipAnyEach, clipAnyGrad)
 GLOBL variants<>(SB), NOPTR, $(24*const_numForms)
 
+// COPYIN: copies CX cells, at least one and at most 8 of stride bytes from R8 on, so that 8 of them begin every
+// stride bytes of ENDS's copy, and fills it with ignored cells. In: labels in R13. The last cells are copied
+// one by one: an emulator may read all of a masked load. Clobbers AX, BX, CX, DX, SI, R8, R13, Y0.
+#define COPYIN(stride) \
+	XORL BX, BX \
+row: \
+	CMPQ CX, $8 \
+	JLT partial \
+	VMOVUPS (R8), Y0 \
+	MOVQ (R13), AX \
+	VMOVUPS Y0, COPY(ENDS)(BX*4) \
+	JMP copied \
+partial: \
+	VPXOR Y0, Y0, Y0 \
+	VMOVUPS Y0, COPY(ENDS)(BX*4) \
+	MOVQ $-1, AX \
+	TESTQ CX, CX \
+	JLE copied \
+	LEAQ COPY(ENDS)(BX*4), DX \
+cell: \
+	SHLQ $8, AX \
+	MOVB -1(R13)(CX*1), AX \
+	MOVL -4(R8)(CX*4), SI \
+	MOVL SI, -4(DX)(CX*4) \
+	DECQ CX \
+	JNZ cell \
+copied: \
+	MOVQ AX, COPYLABELS(ENDS)(BX*1) \
+	ADDQ $32, R8 \
+	ADDQ $8, R13 \
+	SUBQ $8, CX \
+	ADDQ $(stride/4), BX \
+	CMPQ BX, $64 \
+	JNE row
+
+// COPYOUT: the other way, CX cells to DI. Clobbers AX, CX, SI, DI, Y0.
+#define COPYOUT(stride) \
+	LEAQ COPY(ENDS), SI \
+write: \
+	CMPQ CX, $8 \
+	JLT rest \
+	VMOVUPS (SI), Y0 \
+	VMOVUPS Y0, (DI) \
+	ADDQ $stride, SI \
+	ADDQ $32, DI \
+	SUBQ $8, CX \
+	JMP write \
+rest: \
+	TESTQ CX, CX \
+	JEQ written \
+	MOVL -4(SI)(CX*4), AX \
+	MOVL AX, -4(DI)(CX*4) \
+	DECQ CX \
+	JMP rest \
+written:
+
+// SLOTS: the slots, and ENDS. What aligns them is 63 bytes.
+#define SLOTS(slots) \
+	LEAQ slots, LEAVING \
+	ADDQ $63, LEAVING \
+	ANDQ $~63, LEAVING \
+	LEAQ SLOT(LEAVING), ENTERING \
+	LEAQ SLOT(ENTERING), ENDS
+
+// RUN: runs a variant, from STEPS on. Clobbers AX.
+#define RUN(variant) \
+	MOVQ LABELS, OLDLABELS \
+	MOVQ frame_p(FRAME), PARAMS \
+	LEAQ variants<>(SB), COEF \
+	MOVQ variant, AX \
+	MOVQ (COEF)(AX*8), AX \
+	LEAQ ·coefAVX2(SB), COEF \
+	CALL AX
+
 // func cellsAVX2(f *frame, variant int, out, logits *float32, labels *uint8, n int) (done, column int)
-TEXT ·cellsAVX2(SB), 0, $2560-64
+//
+// The variants read and write whole rows: the last group works on a copy if it is cut short.
+TEXT ·cellsAVX2(SB), 0, $2848-64
 	NO_LOCAL_POINTERS
+	SLOTS(slots-2848(SP))
+	MOVQ n+40(FP), CX
+	MOVQ out+16(FP), R12
+	MOVQ logits+24(FP), R8
+	MOVQ labels+32(FP), R13
+	LEAQ -1(CX), AX
+	ANDQ $~63, AX // cells before the last group
+	SUBQ AX, CX
+	LEAQ (R12)(AX*4), R12
+	LEAQ (R8)(AX*4), R8
+	ADDQ AX, R13
+	SHRQ $5, AX
+	LEAQ 2(AX), R11 // steps
+	CMPQ CX, $64
+	JEQ whole
+	COPYIN(32)
+	LEAQ COPY(ENDS), R8
+	LEAQ COPYLABELS(ENDS), R13
+	MOVQ R8, R12
+
+whole:
+	MOVQ R8, LASTLOGITS
+	MOVQ R13, LASTLABELS
+	MOVQ R12, LASTOUT
 	MOVQ f+0(FP), FRAME
-	MOVQ variant+8(FP), AX
 	MOVQ out+16(FP), OUT
 	MOVQ logits+24(FP), LOGITS
 	MOVQ labels+32(FP), LABELS
-	MOVQ n+40(FP), STEPS
-	MOVQ frame_p(FRAME), PARAMS
-	LEAQ ·coefAVX2(SB), COEF
-	LEAQ variants<>(SB), R9
-	MOVQ (R9)(AX*8), AX
-	LEAQ slots-2560(SP), LEAVING // two slots and what aligns them
-	ADDQ $63, LEAVING
-	ANDQ $~63, LEAVING
-	LEAQ SLOT(LEAVING), ENTERING
-	MOVQ LABELS, OLDLABELS
-	SHRQ $5, STEPS
-	CALL AX
-	VZEROUPPER
+	MOVQ R11, STEPS
+	CMPQ STEPS, $2
+	CMOVQEQ R8, LOGITS
+	CMOVQEQ R13, LABELS
+	RUN(variant+8(FP))
 
-	// STEPS are left: the group at hand began at the even number of them done.
 	MOVQ n+40(FP), AX
-	SHRQ $5, AX
-	SUBQ STEPS, AX
-	MOVQ AX, DX
-	ANDQ $1, DX
-	SHLQ $3, DX
-	MOVQ DX, column+56(FP)
-	SHRQ $1, AX
-	SHLQ $6, AX
+	TESTQ STEPS, STEPS
+	JNE part
 	MOVQ AX, done+48(FP)
+	MOVQ $0, column+56(FP)
+	MOVQ out+16(FP), DI
+	TESTQ DI, DI
+	JEQ written
+	MOVQ AX, CX
+	ANDQ $63, CX
+	JEQ written
+	SUBQ CX, AX
+	LEAQ (DI)(AX*4), DI
+	COPYOUT(32)
+	VZEROUPPER
 	RET
 
-// func groupAVX2(f *frame, variant int, out, logits *float32, labels *uint8, n int) (ok bool)
-//
-// Works on a copy of the cells: the variants read and write whole rows.
-TEXT ·groupAVX2(SB), 0, $2880-49
+	// STEPS are left: the group at hand began at the even number of them done. Its first step is not
+	// worth keeping if it was a copy.
+part:
+	LEAQ 63(AX), DX
+	SHRQ $6, DX
+	SHLQ $1, DX
+	SUBQ STEPS, DX
+	MOVQ DX, CX
+	SHRQ $1, CX
+	SHLQ $6, CX
+	ANDQ $1, DX
+	SHLQ $3, DX
+	SUBQ CX, AX
+	XORL R8, R8
+	CMPQ AX, $64
+	CMOVQLT R8, DX
+	MOVQ CX, done+48(FP)
+	MOVQ DX, column+56(FP)
+	VZEROUPPER
+	RET
+
+// func fewAVX2(f *frame, variant int, out, logits *float32, labels *uint8, n int) (ok bool)
+TEXT ·fewAVX2(SB), 0, $2848-49
 	NO_LOCAL_POINTERS
-	MOVQ f+0(FP), FRAME
-	MOVQ logits+24(FP), SI
-	MOVQ labels+32(FP), DX
+	SLOTS(slots-2848(SP))
 	MOVQ n+40(FP), CX
-	LEAQ slots-2880(SP), LEAVING // two slots, the copies, and what aligns them
-	ADDQ $63, LEAVING
-	ANDQ $~63, LEAVING
-	LEAQ (2*SLOT)(LEAVING), BX // copy of the logits
-	MOVQ BX, R8
-	MOVL $64, R10 // from 8 cells to the next 8
-	MOVL $const_halfGroup, AX
-	CMPQ CX, AX
-	CMOVQGT AX, R10
-
-row:
-	CMPQ CX, $8
-	JLT partial
-	VMOVUPS (SI), Y0
-	VMOVUPS Y0, (R8)
-	MOVQ (DX), AX
-	JMP copied
-
-partial:
-	VPXOR Y0, Y0, Y0
-	VMOVUPS Y0, (R8)
-	MOVQ $-1, AX // Ignore
-	TESTQ CX, CX
-	JLE copied
-	MOVQ CX, R13
-
-cell:
-	SHLQ $8, AX
-	MOVB -1(DX)(R13*1), AX
-	MOVL -4(SI)(R13*4), R11
-	MOVL R11, -4(R8)(R13*4)
-	DECQ R13
-	JNZ cell
-
-copied:
-	MOVQ R8, R12
-	SUBQ BX, R12
-	SHRQ $2, R12
-	MOVQ AX, 256(BX)(R12*1) // copy of the labels
-	ADDQ $32, SI
-	ADDQ $8, DX
-	ADDQ R10, R8
-	SUBQ $8, CX
-	LEAQ 256(BX), AX
-	CMPQ R8, AX
-	JNE row
-
-	MOVQ BX, LOGITS
-	LEAQ 256(BX), LABELS
-	MOVQ LABELS, OLDLABELS
-	XORL STEPS, STEPS
-	CMPQ R10, $64
-	SETNE STEPS
-	INCQ STEPS
-	LEAQ SLOT(LEAVING), ENTERING
-	MOVQ variant+8(FP), AX
-	MOVQ frame_p(FRAME), PARAMS
-	LEAQ ·coefAVX2(SB), COEF
-	LEAQ variants<>(SB), R11
-	MOVQ (R11)(AX*8), AX
-	CALL AX
+	MOVQ logits+24(FP), R8
+	MOVQ labels+32(FP), R13
+	COPYIN(64)
+	LEAQ COPY(ENDS), LOGITS
+	LEAQ COPYLABELS(ENDS), LABELS
+	MOVQ LOGITS, OUT
+	MOVQ f+0(FP), FRAME
+	MOVL $1, STEPS
+	RUN(variant+8(FP))
 	TESTQ STEPS, STEPS
 	SETEQ ok+48(FP)
 	JNE written
 
-	// A step that stands for a group: T is U.
-	MOVQ n+40(FP), CX
-	CMPQ CX, $const_halfGroup
-	JGT added
+	// One step stands for a group: T is U.
 	VCVTPS2PD (frame_column+0)(FRAME), Y0
 	VCVTPS2PD (frame_column+16)(FRAME), Y1
 	VADDPD (frame_lanes+0)(FRAME), Y0, Y0
 	VADDPD (frame_lanes+32)(FRAME), Y1, Y1
 	VMOVUPD Y0, (frame_lanes+0)(FRAME)
 	VMOVUPD Y1, (frame_lanes+32)(FRAME)
-
-added:
 	MOVQ out+16(FP), DI
 	TESTQ DI, DI
 	JEQ written
-
-	LEAQ slots-2880(SP), SI
-	ADDQ $63, SI
-	ANDQ $~63, SI
-	ADDQ $(2*SLOT), SI
-	MOVL $64, R10
-	MOVL $const_halfGroup, AX
-	CMPQ CX, AX
-	CMOVQGT AX, R10
-
-write:
-	CMPQ CX, $8
-	JLT last
-	VMOVUPS (SI), Y0
-	VMOVUPS Y0, (DI)
-	ADDQ R10, SI
-	ADDQ $32, DI
-	SUBQ $8, CX
-	JMP write
-
-last:
-	TESTQ CX, CX
-	JEQ written
-	MOVL -4(SI)(CX*4), AX
-	MOVL AX, -4(DI)(CX*4)
-	DECQ CX
-	JMP last
-
-written:
+	MOVQ n+40(FP), CX
+	COPYOUT(64)
 	VZEROUPPER
 	RET
 

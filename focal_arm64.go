@@ -6,19 +6,35 @@ import "unsafe"
 
 func archKernels() []Kernel { return []Kernel{kernelNEON} }
 
-// archCells runs kernel k on n cells, a multiple of groupCells: it adds their
-// losses to f.lanes and writes to out what m says. It returns n, or the cells before
+// archCells runs kernel k on n cells, at least one, after which there are none in the last group: it adds
+// their losses to f.lanes and writes to out what m says. It returns n, or the cells before
 // the first group with a logit that only the oracle can do; of that group, the
 // columns before column are done, and f.column holds their T.
 func archCells(k Kernel, f *frame, m mode, out, logits *float32, labels *uint8, n int) (done, column int) {
-	return cellsNEON(f, int(f.p.form)*int(numModes)+int(m), out, logits, labels, n)
+	variant := int(f.p.form)*int(numModes) + int(m)
+	whole := n / groupCells * groupCells
+	if whole > 0 {
+		if done, column = cellsNEON(f, variant, out, logits, labels, whole); done < whole {
+			return done, column
+		}
+	}
+	if whole < n {
+		var to []float32
+		if out != nil {
+			to = unsafe.Slice(out, n)[whole:]
+		}
+		if tailNEON(f, variant, to, unsafe.Slice(logits, n)[whole:], unsafe.Slice(labels, n)[whole:]) {
+			return n, 0
+		}
+	}
+	return whole, 0
 }
 
-// archGroup does a group of n cells, the rest of which is ignored: it adds U to f.lanes and writes
-// to out, which may be nil for modeSum, what m says. It reports false, and has written nothing but f.column, if
-// a logit is special.
-func archGroup(f *frame, m mode, out, logits *float32, labels *uint8, n int) bool {
+// tailNEON does a group that is cut short, by way of copies. It reports false, and has written nothing but
+// f.column, if a logit is special.
+func tailNEON(f *frame, variant int, out, logits []float32, labels []uint8) bool {
 	columns, cells := 16, groupCells
+	n := len(labels)
 	if n <= halfGroup {
 		columns, cells = 8, halfGroup
 	}
@@ -26,10 +42,10 @@ func archGroup(f *frame, m mode, out, logits *float32, labels *uint8, n int) boo
 	y := allIgnored
 	for c, row := 0, 0; c < n; c, row = c+columns, row+16 {
 		end := min(n, c+columns)
-		copy(x[row:], unsafe.Slice(logits, n)[c:end])
-		copy(y[row:], unsafe.Slice(labels, n)[c:end])
+		copy(x[row:], logits[c:end])
+		copy(y[row:], labels[c:end])
 	}
-	done, column := cellsNEON(f, int(f.p.form)*int(numModes)+int(m), &x[0], &x[0], &y[0], cells)
+	done, column := cellsNEON(f, variant, &x[0], &x[0], &y[0], cells)
 	if done != groupCells && (n > halfGroup || column != columns) {
 		return false
 	}
@@ -38,9 +54,9 @@ func archGroup(f *frame, m mode, out, logits *float32, labels *uint8, n int) boo
 			f.lanes[i] += float64(f.column[i])
 		}
 	}
-	if m != modeSum {
+	if out != nil {
 		for c, row := 0, 0; c < n; c, row = c+columns, row+16 {
-			copy(unsafe.Slice(out, n)[c:min(n, c+columns)], x[row:])
+			copy(out[c:min(n, c+columns)], x[row:])
 		}
 	}
 	return true

@@ -48,6 +48,11 @@
 #define TS(j) (576+64*j)(KEPT) // wide: e - 2^n of the leaving step, times 2^64
 #define S(j) (832+64*j)(KEPT) // and 2^(n+64)
 #define SQUAREE(j) (1088+64*j)(KEPT) // gamma 2 with clip: e^2, times 2^64
+#define LASTLOGITS 1344(KEPT) // where the last step is: in place if it is whole, else in TAIL
+#define LASTLABELS 1352(KEPT)
+#define LASTOUT 1360(KEPT)
+#define TAIL(j) (1408+64*j)(KEPT)
+#define TAILLABELS 1664(KEPT)
 
 #define K(k) (4*k)(COEF)
 
@@ -665,10 +670,11 @@ loop: \
 	KORTESTW SPECIAL, SPECIAL \
 	JNE special \
 usual: \
-	CMPQ STEPS, $1 \
-	JEQ last \
+	CMPQ STEPS, $2 \
+	JLE ending \
 	ADDQ $64, LABELS \
 	ADDQ $256, LOGITS \
+entering: \
 	BOTH(LOSS, CLAMP, ROUND, SPLIT, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
 left: \
 	REST \
@@ -686,7 +692,14 @@ left: \
 special: \
 	LOSSES(LOSS) \
 	RET \
+ending: \
+	JNE last \
+	MOVQ LASTLOGITS, LOGITS \
+	MOVQ LASTLABELS, LABELS \
+	JMP entering \
 last: \
+	MOVQ LASTOUT, OUT \
+	MOVQ LASTLABELS, OLDLABELS \
 	LEAVELAST(LOSS, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
 	JMP left
 
@@ -735,37 +748,111 @@ ROW(const_clip2, clip2Sum, clip2Each, clip2Grad)
 ROW(const_clipAny, clipAnySum, clipAnyEach, clipAnyGrad)
 GLOBL variants<>(SB), NOPTR, $(24*const_numForms)
 
+// MASKS: K1 to K4 = the first CX of 64 cells, row by row; all 64 bits of K1 count for bytes. Clobbers R14.
+#define MASKS \
+	MOVL $1, R14 \
+	SHLQ CX, R14 \
+	DECQ R14 \
+	KMOVQ R14, K1 \
+	KSHIFTRQ $16, K1, K2 \
+	KSHIFTRQ $32, K1, K3 \
+	KSHIFTRQ $48, K1, K4
+
 // func cellsAVX512(f *frame, variant int, out, logits *float32, labels *uint8, n int) (done int)
-TEXT ·cellsAVX512(SB), 0, $2432-56
+//
+// The variants read and write whole groups: the last one works on a copy if it is cut short.
+TEXT ·cellsAVX512(SB), 0, $2816-56
 	NO_LOCAL_POINTERS
 	MOVQ f+0(FP), FRAME
-	MOVQ variant+8(FP), AX
 	MOVQ out+16(FP), OUT
 	MOVQ logits+24(FP), LOGITS
 	MOVQ labels+32(FP), LABELS
-	MOVQ n+40(FP), STEPS
-	MOVQ frame_p(FRAME), PARAMS
-	LEAQ ·coef(SB), COEF
-	LEAQ variants<>(SB), R9
-	MOVQ (R9)(AX*8), AX
-	LEAQ slots-2432(SP), LEAVING // two slots, what is kept, and what aligns them
+	LEAQ slots-2816(SP), LEAVING // two slots, what is kept, and what aligns them
 	ADDQ $63, LEAVING
 	ANDQ $~63, LEAVING
 	LEAQ SLOT(LEAVING), ENTERING
 	LEAQ SLOT(ENTERING), KEPT
-	MOVQ LABELS, OLDLABELS
+
+	MOVQ n+40(FP), CX
+	LEAQ -1(CX), AX
+	ANDQ $~63, AX // cells before the last group
+	SUBQ AX, CX
+	LEAQ (LOGITS)(AX*4), R8
+	LEAQ (LABELS)(AX*1), R13
+	LEAQ (OUT)(AX*4), R12
+	CMPQ CX, $64
+	JEQ whole
+	MASKS
+	VPTERNLOGD $0xff, Z0, Z0, Z0 // Ignore
+	VMOVDQU8 (R13), K1, Z0
+	VMOVDQU64 Z0, TAILLABELS
+	VMOVUPS.Z 0(R8), K1, Z0
+	VMOVUPS.Z 64(R8), K2, Z1
+	VMOVUPS.Z 128(R8), K3, Z2
+	VMOVUPS.Z 192(R8), K4, Z3
+	LEAQ TAIL(0), R8
+	VMOVUPS Z0, TAIL(0)
+	VMOVUPS Z1, TAIL(1)
+	VMOVUPS Z2, TAIL(2)
+	VMOVUPS Z3, TAIL(3)
+	LEAQ TAILLABELS, R13
+	MOVQ R8, R12
+
+whole:
+	MOVQ R8, LASTLOGITS
+	MOVQ R13, LASTLABELS
+	MOVQ R12, LASTOUT
+	MOVQ AX, STEPS
 	SHRQ $6, STEPS
+	INCQ STEPS
+	CMPQ STEPS, $1
+	CMOVQEQ R8, LOGITS
+	CMOVQEQ R13, LABELS
+	MOVQ LABELS, OLDLABELS
+	MOVQ variant+8(FP), AX
+	MOVQ frame_p(FRAME), PARAMS
+	LEAQ ·coef(SB), COEF
+	LEAQ variants<>(SB), R14
+	MOVQ (R14)(AX*8), AX
 	VBROADCASTSS K(const_kOne), ONE
 	VMOVUPD frame_lanes(FRAME), LANES
 	CALL AX
 	VMOVUPD LANES, frame_lanes(FRAME)
+
+	MOVQ n+40(FP), AX
+	TESTQ STEPS, STEPS
+	JNE part
+	MOVQ AX, done+48(FP)
+	MOVQ out+16(FP), DI
+	TESTQ DI, DI
+	JEQ written
+	MOVQ AX, CX
+	ANDQ $63, CX
+	JEQ written
+	SUBQ CX, AX
+	LEAQ (DI)(AX*4), DI
+	MASKS
+	VMOVUPS TAIL(0), Z0
+	VMOVUPS TAIL(1), Z1
+	VMOVUPS TAIL(2), Z2
+	VMOVUPS TAIL(3), Z3
+	VMOVUPS Z0, K1, 0(DI)
+	VMOVUPS Z1, K2, 64(DI)
+	VMOVUPS Z2, K3, 128(DI)
+	VMOVUPS Z3, K4, 192(DI)
+
+written:
 	VZEROUPPER
+	RET
 
 	// STEPS are left.
-	MOVQ n+40(FP), AX
-	SHLQ $6, STEPS
+part:
+	ADDQ $63, AX
+	SHRQ $6, AX
 	SUBQ STEPS, AX
+	SHLQ $6, AX
 	MOVQ AX, done+48(FP)
+	VZEROUPPER
 	RET
 
 // func countAVX512(labels *uint8, n int) (positives, ignored, negatives int)

@@ -11,8 +11,6 @@ func archCells(k Kernel, f *frame, m mode, out, logits *float32, labels *uint8, 
 	return 0, 0
 }
 
-func archGroup(f *frame, m mode, out, logits *float32, labels *uint8, n int) bool { return false }
-
 func archCount(k Kernel, labels *uint8, n int) (positives, ignored, negatives int) {
 	return 0, 0, 0
 }

@@ -14,7 +14,6 @@
 #define VFMLA(m, n, d) WORD $(0x4E20CC00 | (m)<<16 | (n)<<5 | (d)) // d + n*m
 #define VFMLS(m, n, d) WORD $(0x4EA0CC00 | (m)<<16 | (n)<<5 | (d)) // d - n*m
 #define VFMAX(m, n, d) WORD $(0x4E20F400 | (m)<<16 | (n)<<5 | (d)) // NaN if either is
-#define VFMIN(m, n, d) WORD $(0x4EA0F400 | (m)<<16 | (n)<<5 | (d)) // NaN if either is
 #define VFCVTL(n, d) WORD $(0x0E617800 | (n)<<5 | (d)) // lanes 0 and 1 to D2
 #define VFCVTL2(n, d) WORD $(0x4E617800 | (n)<<5 | (d)) // lanes 2 and 3 to D2
 #define VFNEG(n, d) WORD $(0x6EA0F800 | (n)<<5 | (d))

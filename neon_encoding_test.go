@@ -31,7 +31,6 @@ var neonText = map[string]string{
 	"VFMLA":     "fmla v{d}.4s, v{n}.4s, v{m}.4s",
 	"VFMLS":     "fmls v{d}.4s, v{n}.4s, v{m}.4s",
 	"VFMAX":     "fmax v{d}.4s, v{n}.4s, v{m}.4s",
-	"VFMIN":     "fmin v{d}.4s, v{n}.4s, v{m}.4s",
 	"VFCVTL":    "fcvtl v{d}.2d, v{n}.2s",
 	"VFCVTL2":   "fcvtl2 v{d}.2d, v{n}.4s",
 	"VADD":      "add v{d}.4s, v{n}.4s, v{m}.4s",
