@@ -891,9 +891,9 @@ ROW(const_clip2, clip2Sum, clip2Each, clip2Grad)
 ROW(const_clipAny, clipAnySum, clipAnyEach, clipAnyGrad)
 GLOBL variants<>(SB), NOPTR, $(24*const_numForms)
 
-// COPYIN: copies CX cells, at least one and at most 8 of stride bytes from R8 on, so that 8 of them begin every
-// stride bytes of ENDS's copy, and fills it with ignored cells. In: labels in R13. The last cells are copied
-// one by one: an emulator may read all of a masked load. Clobbers AX, BX, CX, DX, SI, R8, R13, Y0.
+// COPYIN: copies CX cells, logits at R8 and labels at R13, 8 of them to every stride bytes of logits, and
+// fills up with ignored cells. The last ones are copied one by one: an emulator may read all of a masked
+// load. Clobbers AX, BX, CX, DX, SI, R8, R13, Y0.
 #define COPYIN(stride) \
 	XORL BX, BX \
 row: \
@@ -1021,8 +1021,7 @@ whole:
 	VZEROUPPER
 	RET
 
-	// STEPS are left: the group at hand began at the even number of them done. Its first step is not
-	// worth keeping if it was a copy.
+	// STEPS are left: the group at hand began at the even number of them done.
 part:
 	LEAQ 63(AX), DX
 	SHRQ $6, DX
@@ -1033,10 +1032,6 @@ part:
 	SHLQ $6, CX
 	ANDQ $1, DX
 	SHLQ $3, DX
-	SUBQ CX, AX
-	XORL R8, R8
-	CMPQ AX, $64
-	CMOVQLT R8, DX
 	MOVQ CX, done+48(FP)
 	MOVQ DX, column+56(FP)
 	VZEROUPPER
