@@ -402,23 +402,27 @@ bounded: \
 	VPXORD q, q, q \
 	VPXORD m, m, m
 
-// TINY: m = mask of the losses that are not above tiny, by the sign of the difference of the bits.
-#define TINY1(j, q, e, low, m, u, x) VPSUBD.BCST params_least(PARAMS), x, m
-#define TINY2(j, q, e, low, m, u, x) VPSRAD $31, m, m
-#define FLUSH(j, q, e, low, m, u, x) VPANDND x, m, x
+// ADDUP: U of the losses to the lanes. ADDUP1 leaves out those that are not above tiny, if there may be
+// some. Clobbers Z29, Z31, K1-3, AX.
+#define NOTTINY(x, mask) VPCMPD.BCST $5, params_least(PARAMS), x, mask
 
-// FLUSHLOSSES: all three, if there may be something to flush.
-#define FLUSHLOSSES(flushed) \
-	UNLESS(OLDTINY, flushed) \
-	LEAVE(TINY1) \
-	LEAVE(TINY2) \
-	LEAVE(FLUSH) \
-flushed:
+#define ADDUPTINY \
+	NOTTINY(Z4, K1) \
+	NOTTINY(Z5, K2) \
+	VMOVAPS.Z Z4, K1, Z29 \
+	VMOVAPS.Z Z5, K2, Z31 \
+	NOTTINY(Z6, K3) \
+	NOTTINY(Z7, K1) \
+	VADDPS Z6, Z29, K3, Z29 \
+	VADDPS Z7, Z31, K1, Z31
 
-// ADDUP: U of the losses to the lanes. Clobbers Z29, Z31.
-#define ADDUP1 \
+#define ADDUP1(tiny, added) \
+	KMOVW OLDTINY, AX \
+	TESTL AX, AX \
+	JNE tiny \
 	VADDPS Z4, Z6, Z29 \
 	VADDPS Z5, Z7, Z31 \
+added: \
 	VADDPS Z29, Z31, Z29 \
 	VEXTRACTF64X4 $1, Z29, Y31
 #define ADDUP2 \
@@ -428,26 +432,22 @@ flushed:
 
 #define LOSSES(LOSS) \
 	LEAVE(LOSS) \
-	LEAVE(TINY1) \
-	LEAVE(TINY2) \
-	LEAVE(FLUSH) \
-	ADDUP1 \
+	ADDUP1(tinyEnd, addedEnd) \
 	ADDUP2
 
-// Each writes the losses at once; u takes the place of m.
-#define NOTTINY(j, x, u) \
-	VPSUBD.BCST params_least(PARAMS), x, u \
-	VPSRAD $31, u, u \
-	VPANDND x, u, x
+// Each writes the losses at once.
+#define FLUSH(x) \
+	NOTTINY(x, K1) \
+	VMOVAPS.Z x, K1, x
 
 #define EACHPLAIN(j, q, e, low, m, u, x) \
 	LOSS(j, q, e, low, m, u, x) \
-	NOTTINY(j, x, u) \
+	FLUSH(x) \
 	VMULPS.BCST params_unscale(PARAMS), x, u \
 	VMOVUPS u, (64*j)(OUT)
 
 #define UNWIDENED(j, x, u) \
-	NOTTINY(j, x, u) \
+	FLUSH(x) \
 	VMULPS.BCST K(const_kUnwide), x, u \
 	VMULPS.BCST params_unscale(PARAMS), u, u \
 	VMOVUPS u, (64*j)(OUT)
@@ -510,14 +510,16 @@ flushed:
 // the gradient is, whatever its sign. Clobbers u, Z29.
 #define FINISH1(j, q, e, low, m, u, x) VDIVPS e, x, x
 #define FINISH2(j, q, e, low, m, u, x) VMULPS m, x, x
-#define FINISH3(j, q, e, low, m, u, x) \
-	VPANDD.BCST K(const_kMagnitude), x, u \
-	VPSUBD.BCST frame_leastGrad(FRAME), u, u \
-	VPSRAD $31, u, u
 #define WIDESCALE(j, q, e, low, m, u, x) VPSUBD.BCST K(const_kWideBits), x, x
-#define FINISH4(j, q, e, low, m, u, x) VPANDND x, u, x
-#define FINISH5(j, q, e, low, m, u, x) \
+#define FINISH3(j, q, e, low, m, u, x) \
 	VFMADD213PS.BCST K(const_kZero), Z29, x \
+	VMOVUPS x, (64*j)(OUT)
+
+// The same with 0 for what is tiny. Clobbers K1-4.
+#define MAGNITUDE(j, q, e, low, m, u, x) VPANDD.BCST K(const_kMagnitude), x, u
+#define GREAT(u, mask) VPCMPD.BCST $5, frame_leastGrad(FRAME), u, mask
+#define FINISHTINY(j, x, mask) \
+	VFMADD213PS.BCST.Z K(const_kZero), Z29, mask, x \
 	VMOVUPS x, (64*j)(OUT)
 
 #define SLOPES(SLOPE1, SLOPE2, SLOPE3, SLOPETINY, SLOPE4) \
@@ -534,15 +536,22 @@ moderate: \
 	VBROADCASTSS frame_scale(FRAME), Z29 \
 	UNLESS(TINY, great) \
 	LEAVE(FINISH2) \
-	LEAVE(FINISH3) \
+	LEAVE(MAGNITUDE) \
+	GREAT(Z24, K1) \
+	GREAT(Z25, K2) \
+	GREAT(Z26, K3) \
+	GREAT(Z27, OLDTINY) \
 	LEAVE(SCALE) \
-	LEAVE(FINISH4) \
-	JMP finish \
+	FINISHTINY(0, Z4, K1) \
+	FINISHTINY(1, Z5, K2) \
+	FINISHTINY(2, Z6, K3) \
+	FINISHTINY(3, Z7, OLDTINY) \
+	JMP finished \
 great: \
 	LEAVE(SCALE) \
 	LEAVE(FINISH2) \
-finish: \
-	LEAVE(FINISH5)
+	LEAVE(FINISH3) \
+finished:
 
 #define SLOPESTWO SLOPES(SLOPETWO1, SLOPE2, SLOPEPLAIN3, SLOPEPLAINTINY, SLOPE4)
 #define SLOPESPLAIN SLOPES(SLOPEPLAIN1, SLOPE2, SLOPEPLAIN3, SLOPEPLAINTINY, SLOPE4)
@@ -582,11 +591,10 @@ finish: \
 	LEAVE(D1) \
 	LOG(const_kLogQ6) \
 	LEAVE(D2) \
-	FLUSHLOSSES(flushedLast) \
 	LOG(const_kLogQ5) \
 	LEAVE(D3) \
 	LEAVE(D4) \
-	ADDUP1 \
+	ADDUP1(tinyLast, addedLast) \
 	LOG(const_kLogQ4) \
 	ADDUP2 \
 	LOG(const_kLogQ3) \
@@ -606,11 +614,10 @@ finish: \
 	LOG(const_kLogQ6) \
 	LEAVE(D1) \
 	LEAVE(D2) \
-	FLUSHLOSSES(flushed) \
 	LEAVE(D3) \
 	LOG(const_kLogQ5) \
 	LEAVE(D4) \
-	ADDUP1 \
+	ADDUP1(tinyLosses, addedLosses) \
 	LOG(const_kLogQ4) \
 	ENTER(LOGIT) \
 	ADDUP2 \
@@ -692,6 +699,15 @@ left: \
 special: \
 	LOSSES(LOSS) \
 	RET \
+tinyEnd: \
+	ADDUPTINY \
+	JMP addedEnd \
+tinyLast: \
+	ADDUPTINY \
+	JMP addedLast \
+tinyLosses: \
+	ADDUPTINY \
+	JMP addedLosses \
 ending: \
 	JNE last \
 	MOVQ LASTLOGITS, LOGITS \
