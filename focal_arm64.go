@@ -6,8 +6,8 @@ import "unsafe"
 
 func archKernels() []Kernel { return []Kernel{kernelNEON} }
 
-// archCells runs kernel k on n cells, at least one, after which there are none in the last group: it adds
-// their losses to f.lanes and writes to out what m says. It returns n, or the cells before
+// archCells runs kernel k on n cells, at least one, from the first of a group on; if the last group is not
+// whole, no cells follow. It adds their losses to f.lanes and writes to out what m says. It returns n, or the cells before
 // the first group with a logit that only the oracle can do; of that group, if it
 // is whole, the columns before column are done, and f.column holds their T.
 func archCells(k Kernel, f *frame, m mode, out, logits *float32, labels *uint8, n int) (done, column int) {

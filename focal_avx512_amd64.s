@@ -13,7 +13,7 @@
 // CPUs, so that four rows fill the pipes for as long as a multiplication takes; hence
 // everything goes four rows abreast. The two pipes that multiply bind: whatever can be is
 // done by additions, integers and VPTERNLOGD; compares into masks go through those pipes
-// and are avoided. Where all logits of a step are below frame.safe, what only tiny or clamped
+// and are left to what is rare. Where all logits of a step are below frame.safe, what only tiny or clamped
 // results need is left out.
 //
 // AVX512F is needed; the label pass also needs AVX512BW and POPCNT.
@@ -167,7 +167,7 @@ within:
 #define EXPEND(j, r, p, e, low, u) VFMADD213PS r, r, p
 
 // OUT: from t = exp(r) - 1, e and e^2 (plain), or e as an argument, e times 2^64 and what it is the
-// sum of (wide). Clobbers plain y, and wide t.
+// sum of (wide). Clobbers y (plain) or t (wide).
 #define ONEPLUS(j, x, t, e, low, y) VADDPS ONE, t, y
 #define POWEROF2(j, x, t, e, low, y) VPSLLD $23, NM(j), e
 #define TWOPLUS(j, x, t, e, low, y) VADDPS.BCST K(const_kTwo), t, low
@@ -764,7 +764,7 @@ ROW(const_clip2, clip2Sum, clip2Each, clip2Grad)
 ROW(const_clipAny, clipAnySum, clipAnyEach, clipAnyGrad)
 GLOBL variants<>(SB), NOPTR, $(24*const_numForms)
 
-// MASKS: K1 to K4 = the first CX of 64 cells, row by row; all 64 bits of K1 count for bytes. Clobbers R14.
+// MASKS: K1 = mask of the first CX of 64 cells; K1 to K4, in their low 16 bits, of each row. Clobbers R14.
 #define MASKS \
 	MOVL $1, R14 \
 	SHLQ CX, R14 \
@@ -783,7 +783,7 @@ TEXT ·cellsAVX512(SB), 0, $2816-56
 	MOVQ out+16(FP), OUT
 	MOVQ logits+24(FP), LOGITS
 	MOVQ labels+32(FP), LABELS
-	LEAQ slots-2816(SP), LEAVING // two slots, what is kept, and what aligns them
+	LEAQ slots-2816(SP), LEAVING // two slots, what is kept, the tail, and what aligns them
 	ADDQ $63, LEAVING
 	ANDQ $~63, LEAVING
 	LEAQ SLOT(LEAVING), ENTERING

@@ -78,8 +78,8 @@ func collectDuring(f func()) (p pauses) {
 // FOCAL_TEST_PREEMPT is the number of cells; a thousand million need 5 GB. Other
 // programs, and the host of a virtual machine, delay the collector too: two
 // controls, one idle and one of Go code that can be stopped anywhere, show by how
-// much. A kernel that cannot be stopped would show in every round of some hundred stops, so one round
-// without a delay is enough.
+// much. A kernel that cannot be stopped would show in every round, which has tens to hundreds of stops,
+// so one round without a delay is enough.
 func TestPreemption(t *testing.T) {
 	cells, err := strconv.ParseFloat(os.Getenv("FOCAL_TEST_PREEMPT"), 64)
 	if err != nil {
