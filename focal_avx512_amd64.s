@@ -13,7 +13,7 @@
 // CPUs, so that four rows fill the pipes for as long as a multiplication takes; hence
 // everything goes four rows abreast. The two pipes that multiply bind: whatever can be is
 // done by additions, integers and VPTERNLOGD; compares into masks go through those pipes
-// and are left to what is rare. Where all logits of a step are below frame.safe, what only tiny or clamped
+// and only flush tiny results. Where all logits of a step are below frame.safe, what only tiny or clamped
 // results need is left out.
 //
 // AVX512F is needed; the label pass also needs AVX512BW and POPCNT.
