@@ -78,10 +78,9 @@ import "math"
 const (
 	groupCells = 64
 
-	// blockCells is the unit of the reduction and of the workers: small enough
-	// that two workers share a 416x416 head evenly and that one assembly call,
-	// which cannot be preempted, takes microseconds; large enough that its
-	// overhead does not show.
+	// blockCells is the unit of the reduction and of the workers: small enough that one
+	// assembly call, which cannot be preempted, takes microseconds, and that workers end
+	// together; large enough that its overhead does not show.
 	blockCells = 8192
 
 	// labelCells bounds one assembly call of the label pass.

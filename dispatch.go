@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"math/bits"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -76,7 +75,8 @@ func (l *Loss) run(j *job) (Stats, error) {
 	if zero {
 		j.mode = modeSum
 	}
-	if blocks := (n + blockCells - 1) / blockCells; workers > 1 && blocks > 1 {
+	blocks := (n + blockCells - 1) / blockCells
+	if workers = l.worthwhile(workers, blocks); workers > 1 {
 		stats.Sum = l.parallel(*j, workers, blocks)
 	} else {
 		var f frame
@@ -128,6 +128,18 @@ func (f *frame) setScale(scale float32) {
 		f.leastGrad = least * f.p.power
 		f.tinyGrad = below(f.leastGrad)
 	}
+}
+
+// leastBlocks is how many blocks of an assembly kernel, each of 4 to 8 us, are worth waking
+// another goroutine for, which takes 5 to 100 us. Tests set it to 1.
+var leastBlocks = 8
+
+// worthwhile returns how many of workers blocks are enough for, at least 1.
+func (l *Loss) worthwhile(workers, blocks int) int {
+	if l.kernel != kernelGeneric {
+		blocks /= leastBlocks
+	}
+	return max(1, min(workers, blocks))
 }
 
 // parallel shares the blocks among workers and adds their sums in order.
@@ -400,7 +412,7 @@ func countLabels(k Kernel, labels []uint8, workers int) (Stats, error) {
 			s.count(k, labels[i:min(whole, i+labelCells)])
 		}
 	}
-	s.countFew(labels[whole:])
+	s.add(countWords(labels[whole:]))
 	if s.Count()+s.Ignored == int64(len(labels)) {
 		return s, nil
 	}
@@ -431,39 +443,41 @@ func countParallel(k Kernel, labels []uint8, workers int) Stats {
 // count adds the labels of each kind in whole groups, of at most labelCells cells.
 func (s *Stats) count(k Kernel, labels []uint8) {
 	if k == kernelGeneric {
-		s.countFew(labels)
+		s.add(countWords(labels))
 		return
 	}
 	race(nil, nil, labels)
-	positives, ignored, negatives := archCount(k, &labels[0], len(labels))
+	s.add(archCount(k, &labels[0], len(labels)))
+}
+
+func (s *Stats) add(positives, ignored, negatives int) {
 	s.Positives += int64(positives)
 	s.Ignored += int64(ignored)
 	s.Negatives += int64(negatives)
 }
 
-// countFew adds the labels of each kind, eight at a time.
-func (s *Stats) countFew(labels []uint8) {
+// countWords counts the labels of each kind, eight at a time. If one of them is none, it counts none.
+func countWords(labels []uint8) (positives, ignored, negatives int) {
 	const ones = 0x0101010101010101
-	for ; len(labels) >= 8; labels = labels[8:] {
-		v := binary.LittleEndian.Uint64(labels)
+	n, odd, wrong := len(labels), 0, uint64(0)
+	for len(labels) > 0 {
+		var v uint64
+		if len(labels) >= 8 {
+			v = binary.LittleEndian.Uint64(labels)
+			labels = labels[8:]
+		} else {
+			for _, y := range labels {
+				v = v<<8 | uint64(y)
+			}
+			labels = nil
+		}
 		high, low := v>>7&ones, v&ones
-		if v != high*uint64(Ignore)|low {
-			break // the loop below finds which
-		}
-		ignored := bits.OnesCount64(high)
-		positives := bits.OnesCount64(low) - ignored
-		s.Ignored += int64(ignored)
-		s.Positives += int64(positives)
-		s.Negatives += int64(8 - ignored - positives)
+		wrong |= v ^ (high*uint64(Ignore) | low)
+		ignored += int(high * ones >> 56) // the sum of its bytes
+		odd += int(low * ones >> 56)
 	}
-	for _, y := range labels {
-		switch y {
-		case Positive:
-			s.Positives++
-		case Ignore:
-			s.Ignored++
-		case Negative:
-			s.Negatives++
-		}
+	if wrong != 0 {
+		return 0, 0, 0
 	}
+	return odd - ignored, ignored, n - odd
 }

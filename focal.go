@@ -49,6 +49,9 @@ func Kernels() []Kernel {
 	return append(archKernels(), kernelGeneric)
 }
 
+// preferred is the kernel of a Loss that names none.
+var preferred = Kernels()[0]
+
 // An Option changes a Loss under construction. A later option wins over an
 // earlier one.
 type Option func(*config) error
@@ -95,7 +98,8 @@ func WithClip(eps float32) Option {
 
 // WithWorkers sets how many goroutines share one call. 1, the default, is the
 // calling goroutine alone; 0 is runtime.GOMAXPROCS at each call. The results
-// are the same for every number.
+// are the same for every number. A call takes fewer, down to 1, where its cells are not
+// worth waking more: an assembly kernel wants 65,536 for each.
 func WithWorkers(n int) Option {
 	return func(c *config) error {
 		if n < 0 {
@@ -160,7 +164,7 @@ func New(alpha, gamma float32, opts ...Option) (*Loss, error) {
 		}
 	}
 	if c.kernel == "" {
-		c.kernel = Kernels()[0]
+		c.kernel = preferred
 	}
 	return &Loss{params: newParams(&c), kernel: c.kernel, workers: c.workers}, nil
 }
@@ -220,7 +224,7 @@ func (l *Loss) Each(loss, logits []float32, labels []uint8) error {
 // Count returns the counts of labels alone; its Sum is 0. Shards that share one
 // mean count first, add the counts up, and then call SumGrad.
 func Count(labels []uint8) (Stats, error) {
-	return countLabels(Kernels()[0], labels, 1)
+	return countLabels(preferred, labels, 1)
 }
 
 // Stats is what one call saw, or several calls together.

@@ -13,6 +13,27 @@ import (
 	"time"
 )
 
+func init() { leastBlocks = 1 }
+
+// TestWorthwhile: a call is shared only if there is enough for each worker.
+func TestWorthwhile(t *testing.T) {
+	defer func(n int) { leastBlocks = n }(leastBlocks)
+	leastBlocks = 8
+	for _, c := range []struct{ workers, blocks, assembly, generic int }{
+		{1, 100, 1, 1}, {2, 0, 1, 1}, {2, 1, 1, 1}, {2, 2, 1, 2}, {2, 15, 1, 2}, {2, 16, 2, 2}, {9, 24, 3, 9}, {64, 83, 10, 64},
+	} {
+		for _, k := range Kernels() {
+			want := c.assembly
+			if k == kernelGeneric {
+				want = c.generic
+			}
+			if got := must(t, 0.25, 2, WithKernel(k)).worthwhile(c.workers, c.blocks); got != want {
+				t.Errorf("kernel %s: %d of %d workers for %d blocks, want %d", k, got, c.workers, c.blocks, want)
+			}
+		}
+	}
+}
+
 // loadTime is how long TestLoad runs: FOCAL_TEST_LOAD=1m for a minute.
 func loadTime(t *testing.T) time.Duration {
 	if s := os.Getenv("FOCAL_TEST_LOAD"); s != "" {
