@@ -1,6 +1,7 @@
 package focal
 
 import (
+	"fmt"
 	"math"
 	"math/big"
 	"math/rand/v2"
@@ -170,8 +171,11 @@ func TestStats(t *testing.T) {
 	for i := range labels {
 		labels[i] = [...]uint8{0, 1, 255, 0, 0}[i%5]
 	}
-	for n := range 200 {
-		n += len(labels) - 200
+	for i := range 400 {
+		n := i + 1
+		if i >= 200 {
+			n += len(labels) - 400
+		}
 		for _, k := range Kernels() {
 			got, err := countLabels(k, labels[:n], 1)
 			want := Stats{Positives: int64(n+3) / 5, Ignored: int64(n+2) / 5}
@@ -179,10 +183,8 @@ func TestStats(t *testing.T) {
 			if err != nil || got != want {
 				t.Fatalf("kernel %s: Count of %d is %v %v, want %v", k, n, got, err, want)
 			}
-			if n%groupCells == 0 {
-				if got := countParallel(k, labels[:n], 3); got != want {
-					t.Fatalf("kernel %s: parallel count of %d is %v, want %v", k, n, got, want)
-				}
+			if got := countParallel(k, labels[:n], 3); got != want {
+				t.Fatalf("kernel %s: parallel count of %d is %v, want %v", k, n, got, want)
 			}
 		}
 	}
@@ -197,23 +199,28 @@ func TestStats(t *testing.T) {
 		for i := range alike {
 			alike[i] = label
 		}
-		for _, k := range Kernels() {
-			s, err := countLabels(k, alike, 1)
-			if n := [3]int64{s.Negatives, s.Positives, s.Ignored}[min(label, 2)]; err != nil || n != labelCells {
-				t.Errorf("kernel %s: %d labels %d are %v %v", k, labelCells, label, s, err)
+		for _, n := range []int{labelCells, labelCells - 1} {
+			for _, k := range Kernels() {
+				s, err := countLabels(k, alike[:n], 1)
+				if got := [3]int64{s.Negatives, s.Positives, s.Ignored}[min(label, 2)]; err != nil || got != int64(n) {
+					t.Errorf("kernel %s: %d labels %d are %v %v", k, n, label, s, err)
+				}
 			}
 		}
 	}
-	for _, at := range []int{0, 63, 64, labelCells, len(labels) - 1} {
-		for _, v := range []uint8{2, 128, 254} {
-			was := labels[at]
-			labels[at] = v
-			for _, k := range Kernels() {
-				if _, err := countLabels(k, labels, 2); err == nil {
-					t.Errorf("kernel %s: label %d at %d is no error", k, v, at)
+	for _, c := range []struct{ n, step int }{{len(labels), labelCells - 1}, {130, 1}, {95, 1}, {40, 1}, {9, 1}} {
+		for at := 0; at < c.n; at += c.step {
+			for _, v := range []uint8{2, 128, 254} {
+				was := labels[at]
+				labels[at] = v
+				want := fmt.Sprintf("label %d at index %d ", v, at)
+				for _, k := range Kernels() {
+					if _, err := countLabels(k, labels[:c.n], 2); err == nil || !strings.Contains(err.Error(), want) {
+						t.Errorf("kernel %s: %s of %d gives the error %v", k, want, c.n, err)
+					}
 				}
+				labels[at] = was
 			}
-			labels[at] = was
 		}
 	}
 }

@@ -86,6 +86,9 @@ const (
 	// labelCells bounds one assembly call of the label pass.
 	labelCells = 1 << 16
 
+	// Fewer than fewLabels labels are counted in Go.
+	fewLabels = 32
+
 	// manyLabels are worth waking other goroutines for, which takes as long as counting them.
 	manyLabels = 1 << 22
 )

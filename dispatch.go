@@ -76,7 +76,10 @@ func (l *Loss) run(j *job) (Stats, error) {
 		j.mode = modeSum
 	}
 	blocks := (n + blockCells - 1) / blockCells
-	if workers = l.worthwhile(workers, blocks); workers > 1 {
+	if workers > 1 {
+		workers = l.worthwhile(workers, blocks)
+	}
+	if workers > 1 {
 		stats.Sum = l.parallel(*j, workers, blocks)
 	} else {
 		var f frame
@@ -403,16 +406,17 @@ func from(s []float32, i int) []float32 {
 
 // countLabels counts labels of each kind and reports the first that is none.
 func countLabels(k Kernel, labels []uint8, workers int) (Stats, error) {
-	whole := len(labels) / groupCells * groupCells
 	var s Stats
-	if workers > 1 && whole >= manyLabels {
-		s = countParallel(k, labels[:whole], workers)
-	} else {
-		for i := 0; i < whole; i += labelCells {
-			s.count(k, labels[i:min(whole, i+labelCells)])
+	switch {
+	case len(labels) < fewLabels:
+		s.add(countWords(labels))
+	case workers > 1 && len(labels) >= manyLabels:
+		s = countParallel(k, labels, workers)
+	default:
+		for i := 0; i < len(labels); i += labelCells {
+			s.count(k, labels[i:min(len(labels), i+labelCells)])
 		}
 	}
-	s.add(countWords(labels[whole:]))
 	if s.Count()+s.Ignored == int64(len(labels)) {
 		return s, nil
 	}
@@ -424,7 +428,7 @@ func countLabels(k Kernel, labels []uint8, workers int) (Stats, error) {
 	return Stats{}, fmt.Errorf("focal: labels changed during the call")
 }
 
-// countParallel shares the labels, whole groups, among workers.
+// countParallel shares the labels among workers.
 func countParallel(k Kernel, labels []uint8, workers int) Stats {
 	var total Stats
 	var mu sync.Mutex
@@ -440,7 +444,7 @@ func countParallel(k Kernel, labels []uint8, workers int) Stats {
 	return total
 }
 
-// count adds the labels of each kind in whole groups, of at most labelCells cells.
+// count adds the labels of each kind, at least one and at most labelCells.
 func (s *Stats) count(k Kernel, labels []uint8) {
 	if k == kernelGeneric {
 		s.add(countWords(labels))

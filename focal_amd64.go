@@ -2,7 +2,11 @@
 
 package focal
 
-import "golang.org/x/sys/cpu"
+import (
+	"unsafe"
+
+	"golang.org/x/sys/cpu"
+)
 
 // The AVX2 kernel also uses fused multiply-add, which CPUID reports apart.
 var hasAVX2 = cpu.X86.HasAVX2 && cpu.X86.HasFMA
@@ -38,13 +42,24 @@ func archCells(k Kernel, f *frame, m mode, out, logits *float32, labels *uint8, 
 	return cellsAVX2(f, variant, out, logits, labels, n)
 }
 
-// archCount counts the labels of each kind among n, a multiple of groupCells and
-// at most labelCells.
+// archCount counts the labels of each kind among n, at least one and at most labelCells. If one of
+// them is none, they are fewer than n.
 func archCount(k Kernel, labels *uint8, n int) (positives, ignored, negatives int) {
-	if k == kernelAVX512 {
-		return countAVX512(labels, n)
+	whole := 0
+	if k == kernelAVX512 && n >= groupCells {
+		whole = n / groupCells * groupCells
+		positives, ignored, negatives = countAVX512(labels, whole)
+		if whole == n {
+			return positives, ignored, negatives
+		}
 	}
-	return countAVX2(labels, n)
+	var p, i, m int
+	if rest := unsafe.Slice(labels, n)[whole:]; len(rest) < fewLabels {
+		p, i, m = countWords(rest)
+	} else {
+		p, i, m = countAVX2(&rest[0], len(rest))
+	}
+	return positives + p, ignored + i, negatives + m
 }
 
 // coefAVX2 is coef, each number once for every lane.
@@ -71,8 +86,12 @@ func fewAVX2(f *frame, variant int, out, logits *float32, labels *uint8, n int) 
 //go:noescape
 func cellsAVX512(f *frame, variant int, out, logits *float32, labels *uint8, n int) (done int)
 
+// countAVX2 is archCount for at least fewLabels.
+//
 //go:noescape
 func countAVX2(labels *uint8, n int) (positives, ignored, negatives int)
 
+// countAVX512 is archCount for whole groups.
+//
 //go:noescape
 func countAVX512(labels *uint8, n int) (positives, ignored, negatives int)

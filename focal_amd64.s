@@ -1070,25 +1070,66 @@ TEXT ·fewAVX2(SB), 0, $2848-49
 	VZEROUPPER
 	RET
 
+// OUTSIDE: its 32 bytes from offset k on have all bits but in the last k bytes.
+DATA outside<>+0(SB)/8, $-1
+DATA outside<>+8(SB)/8, $-1
+DATA outside<>+16(SB)/8, $-1
+DATA outside<>+24(SB)/8, $-1
+GLOBL outside<>(SB), RODATA|NOPTR, $64
+
+// COUNT: adds the labels of each kind in Y6 and Y7 to the bytes of Y3-5. Clobbers Y8, Y9.
+#define COUNTKIND(label, sum) \
+	VPCMPEQB Y6, label, Y8 \
+	VPCMPEQB Y7, label, Y9 \
+	VPSUBB Y8, sum, sum \
+	VPSUBB Y9, sum, sum
+
+#define COUNT \
+	COUNTKIND(Y14, Y3) \
+	COUNTKIND(Y15, Y4) \
+	COUNTKIND(Y13, Y5)
+
 // func countAVX2(labels *uint8, n int) (positives, ignored, negatives int)
 //
-// Counts in bytes, which hold 255; the sums of the bytes after every 127 groups.
+// Counts in bytes, which hold 255: first what is left of whole groups, filled up with ignored labels, and
+// up to 126 groups; the sums of the bytes after these and after every 126 more.
 TEXT ·countAVX2(SB), NOSPLIT|NOFRAME, $0-40
 	MOVQ labels+0(FP), SI
 	MOVQ n+8(FP), CX
-	SHRQ $6, CX
 	VPCMPEQB Y15, Y15, Y15 // Ignore
 	VPABSB Y15, Y14 // Positive
 	VPXOR Y13, Y13, Y13 // Negative
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
-
-bytes:
 	VPXOR Y3, Y3, Y3
 	VPXOR Y4, Y4, Y4
 	VPXOR Y5, Y5, Y5
-	MOVQ $127, AX
+	LEAQ (SI)(CX*1), R8
+	MOVQ CX, DX
+	ANDQ $63, DX
+	JEQ whole
+	MOVQ R8, R9
+	SUBQ DX, R9
+	VMOVDQA Y15, Y6
+	CMPQ DX, $32
+	JLT last
+	VMOVDQU (R9), Y6
+
+last:
+	MOVQ DX, R9
+	ANDQ $31, R9
+	LEAQ outside<>(SB), R10
+	VMOVDQU (R10)(R9*1), Y7
+	VPOR -32(R8), Y7, Y7
+	COUNT
+
+whole:
+	SHRQ $6, CX
+	JEQ sum
+
+batch:
+	MOVQ $126, AX
 	CMPQ CX, AX
 	CMOVQLT CX, AX
 	SUBQ AX, CX
@@ -1097,42 +1138,38 @@ bytes:
 count:
 	VMOVDQU (SI), Y6
 	VMOVDQU 32(SI), Y7
-	VPCMPEQB Y6, Y14, Y8
-	VPCMPEQB Y7, Y14, Y9
-	VPSUBB Y8, Y3, Y3
-	VPSUBB Y9, Y3, Y3
-	VPCMPEQB Y6, Y15, Y8
-	VPCMPEQB Y7, Y15, Y9
-	VPSUBB Y8, Y4, Y4
-	VPSUBB Y9, Y4, Y4
-	VPCMPEQB Y6, Y13, Y8
-	VPCMPEQB Y7, Y13, Y9
-	VPSUBB Y8, Y5, Y5
-	VPSUBB Y9, Y5, Y5
+	COUNT
 	ADDQ $64, SI
 	DECQ AX
 	JNZ count
 
-	VPSADBW Y13, Y3, Y3
-	VPSADBW Y13, Y4, Y4
-	VPSADBW Y13, Y5, Y5
-	VPADDQ Y3, Y0, Y0
-	VPADDQ Y4, Y1, Y1
-	VPADDQ Y5, Y2, Y2
-	TESTQ CX, CX
-	JNZ bytes
+sum:
+#define BYTES(bytes, sum) \
+	VPSADBW Y13, bytes, bytes \
+	VPADDQ bytes, sum, sum \
+	VPXOR bytes, bytes, bytes
 
-#define BYTES(y, x, t) \
+	BYTES(Y3, Y0)
+	BYTES(Y4, Y1)
+	BYTES(Y5, Y2)
+	TESTQ CX, CX
+	JNZ batch
+
+#define TOTALOF(y, x, t) \
 	VEXTRACTI128 $1, y, t \
 	VPADDQ t, x, x \
 	VPSRLDQ $8, x, t \
 	VPADDQ t, x, x
 
-	BYTES(Y0, X0, X3)
-	BYTES(Y1, X1, X3)
-	BYTES(Y2, X2, X3)
+	TOTALOF(Y0, X0, X3)
+	TOTALOF(Y1, X1, X3)
+	TOTALOF(Y2, X2, X3)
+	VMOVQ X1, AX
+	NEGQ DX
+	ANDQ $63, DX
+	SUBQ DX, AX
 	VMOVQ X0, positives+16(FP)
-	VMOVQ X1, ignored+24(FP)
+	MOVQ AX, ignored+24(FP)
 	VMOVQ X2, negatives+32(FP)
 	VZEROUPPER
 	RET

@@ -62,10 +62,15 @@ func tailNEON(f *frame, variant int, out, logits []float32, labels []uint8) bool
 	return true
 }
 
-// archCount counts the labels of each kind among n, a multiple of groupCells and
-// at most labelCells.
+// archCount counts the labels of each kind among n, at least one and at most labelCells. If one of
+// them is none, they are fewer than n.
 func archCount(k Kernel, labels *uint8, n int) (positives, ignored, negatives int) {
-	return countNEON(labels, n)
+	whole := n / groupCells * groupCells
+	if whole > 0 {
+		positives, ignored, negatives = countNEON(labels, whole)
+	}
+	p, i, m := countWords(unsafe.Slice(labels, n)[whole:])
+	return positives + p, ignored + i, negatives + m
 }
 
 // coefNEON is coef, each number once for every lane.
@@ -81,5 +86,7 @@ var coefNEON = func() (t [numCoef][4]float32) {
 //go:noescape
 func cellsNEON(f *frame, variant int, out, logits *float32, labels *uint8, n int) (done, column int)
 
+// countNEON is archCount for whole groups.
+//
 //go:noescape
 func countNEON(labels *uint8, n int) (positives, ignored, negatives int)
