@@ -891,24 +891,40 @@ ROW(const_clip2, clip2Sum, clip2Each, clip2Grad)
 ROW(const_clipAny, clipAnySum, clipAnyEach, clipAnyGrad)
 GLOBL variants<>(SB), NOPTR, $(24*const_numForms)
 
-// COPYIN: copies CX cells, logits at R8 and labels at R13, 8 of them to every stride bytes of logits, and
-// fills up with ignored cells. The last ones are copied one by one: an emulator may read all of a masked
+// FILL: ignored cells in the copy; logits in the first of every two times 32 bytes, or the second. Clobbers Y0, Y1.
+#define FILL(at) \
+	VMOVUPS Y0, (COPY+at)(ENDS) \
+	VMOVUPS Y0, (COPY+at+64)(ENDS) \
+	VMOVUPS Y0, (COPY+at+128)(ENDS) \
+	VMOVUPS Y0, (COPY+at+192)(ENDS)
+
+#define FILLLABELS \
+	VPXOR Y0, Y0, Y0 \
+	VPCMPEQB Y1, Y1, Y1 \
+	VMOVUPS Y1, COPYLABELS(ENDS) \
+	VMOVUPS Y1, (COPYLABELS+32)(ENDS)
+
+// COPYIN: copies CX cells, logits at R8 and labels at R13, 8 of them to every stride bytes of logits, over
+// ignored ones. The last ones are copied one by one: an emulator may read all of a masked
 // load. Clobbers AX, BX, CX, DX, SI, R8, R13, Y0.
 #define COPYIN(stride) \
 	XORL BX, BX \
-row: \
-	CMPQ CX, $8 \
+	SUBQ $8, CX \
 	JLT partial \
+row: \
 	VMOVUPS (R8), Y0 \
 	MOVQ (R13), AX \
+	ADDQ $32, R8 \
+	ADDQ $8, R13 \
 	VMOVUPS Y0, COPY(ENDS)(BX*4) \
-	JMP copied \
+	MOVQ AX, COPYLABELS(ENDS)(BX*1) \
+	ADDQ $(stride/4), BX \
+	SUBQ $8, CX \
+	JGE row \
 partial: \
-	VPXOR Y0, Y0, Y0 \
-	VMOVUPS Y0, COPY(ENDS)(BX*4) \
+	ADDQ $8, CX \
+	JEQ copied \
 	MOVQ $-1, AX \
-	TESTQ CX, CX \
-	JLE copied \
 	LEAQ COPY(ENDS)(BX*4), DX \
 cell: \
 	SHLQ $8, AX \
@@ -917,14 +933,8 @@ cell: \
 	MOVL SI, -4(DX)(CX*4) \
 	DECQ CX \
 	JNZ cell \
-copied: \
 	MOVQ AX, COPYLABELS(ENDS)(BX*1) \
-	ADDQ $32, R8 \
-	ADDQ $8, R13 \
-	SUBQ $8, CX \
-	ADDQ $(stride/4), BX \
-	CMPQ BX, $64 \
-	JNE row
+copied:
 
 // COPYOUT: the other way, CX cells to DI. Clobbers AX, CX, SI, DI, Y0.
 #define COPYOUT(stride) \
@@ -985,6 +995,9 @@ TEXT ·cellsAVX2(SB), 0, $2848-64
 	LEAQ 2(AX), R11 // steps
 	CMPQ CX, $64
 	JEQ whole
+	FILLLABELS
+	FILL(0)
+	FILL(32)
 	COPYIN(32)
 	LEAQ COPY(ENDS), R8
 	LEAQ COPYLABELS(ENDS), R13
@@ -1044,6 +1057,8 @@ TEXT ·fewAVX2(SB), 0, $2848-49
 	MOVQ n+40(FP), CX
 	MOVQ logits+24(FP), R8
 	MOVQ labels+32(FP), R13
+	FILLLABELS
+	FILL(0)
 	COPYIN(64)
 	LEAQ COPY(ENDS), LOGITS
 	LEAQ COPYLABELS(ENDS), LABELS
