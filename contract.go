@@ -86,7 +86,7 @@ const (
 	// labelCells bounds one assembly call of the label pass.
 	labelCells = 1 << 16
 
-	// Fewer than fewLabels labels are counted in Go.
+	// Fewer than fewLabels labels are counted in Go: a vector would reach beyond them.
 	fewLabels = 32
 
 	// manyLabels are worth waking other goroutines for, which takes as long as counting them.

@@ -42,24 +42,19 @@ func archCells(k Kernel, f *frame, m mode, out, logits *float32, labels *uint8, 
 	return cellsAVX2(f, variant, out, logits, labels, n)
 }
 
-// archCount counts the labels of each kind among n, at least one and at most labelCells. If one of
-// them is none, they are fewer than n.
+// archCount counts the labels of each kind among n, at least one and at most labelCells; with those
+// before them there are at least fewLabels. If one is of no kind, the counts are fewer than n.
 func archCount(k Kernel, labels *uint8, n int) (positives, ignored, negatives int) {
-	whole := 0
-	if k == kernelAVX512 && n >= groupCells {
-		whole = n / groupCells * groupCells
-		positives, ignored, negatives = countAVX512(labels, whole)
-		if whole == n {
-			return positives, ignored, negatives
-		}
+	whole := n / groupCells * groupCells
+	if k != kernelAVX512 || whole == 0 {
+		return countAVX2(labels, n)
 	}
-	var p, i, m int
-	if rest := unsafe.Slice(labels, n)[whole:]; len(rest) < fewLabels {
-		p, i, m = countWords(rest)
-	} else {
-		p, i, m = countAVX2(&rest[0], len(rest))
+	positives, ignored, negatives = countAVX512(labels, whole)
+	if whole < n {
+		p, i, m := countAVX2(&unsafe.Slice(labels, n)[whole], n-whole)
+		positives, ignored, negatives = positives+p, ignored+i, negatives+m
 	}
-	return positives + p, ignored + i, negatives + m
+	return positives, ignored, negatives
 }
 
 // coefAVX2 is coef, each number once for every lane.
@@ -86,7 +81,7 @@ func fewAVX2(f *frame, variant int, out, logits *float32, labels *uint8, n int) 
 //go:noescape
 func cellsAVX512(f *frame, variant int, out, logits *float32, labels *uint8, n int) (done int)
 
-// countAVX2 is archCount for at least fewLabels.
+// countAVX2 is archCount, and reads up to fewLabels labels before its last.
 //
 //go:noescape
 func countAVX2(labels *uint8, n int) (positives, ignored, negatives int)

@@ -394,11 +394,11 @@ within:
 	VMULPS Y15, Y14, Y14 \
 	VMOVUPS W(j), Y15
 
-// ADDW: log1p(e) to L, for general gamma. Clobbers Y12, Y13, t.
+// ADDW: log1p(e) to L, for general gamma. Clobbers Y12-14.
 #define ADDWROW(j, q, t, e) \
-	VMOVUPS W(j), t \
-	VPMAXSD Y13, t, t \
-	VFMADD231PS Y12, t, q
+	VMOVUPS W(j), Y14 \
+	VPMAXSD Y13, Y14, Y14 \
+	VFMADD231PS Y12, Y14, q
 
 #define ADDW \
 	VMOVUPS K(const_kWide), Y12 \
@@ -424,9 +424,10 @@ within:
 	LEAVE(CLIPROW) \
 unclipped:
 
-// POWER: M = a * q^gamma for log1p(e) in Y0-3. hi + lo = gamma * log q, exact but for the
-// rounding of lo; they are kept in M and E2. Leaves Y0-3 alone, clobbers the rest. POWERZ: x =
-// min(w, 0), which only has to be bounded if something may be tiny.
+// POWER: M = a * q^gamma for log1p(e) in Y0-3, which it makes L. hi + lo = gamma * log q, exact but for the
+// rounding of lo; they are kept in M and E2. Clobbers all else. POWERZ: x = min(w, 0), which only has
+// to be bounded if something may be tiny. As each row is one long chain, other work goes between: MEANWHILE(j,
+// L), which may clobber Y12-15.
 #define POWERZ(j, log, x, hi) VPMINSD W(j), Y15, x
 #define POWERBOUND(j, log, x, hi) VMAXPS Y12, x, x
 
@@ -453,7 +454,7 @@ unclipped:
 	VMULPS A(j), t, t \
 	VMOVUPS t, M(j)
 
-#define POWER \
+#define POWER(MEANWHILE) \
 	VPXOR Y15, Y15, Y15 \
 	LEAVE(POWERZ) \
 	UNLESS(TINY, bounded) \
@@ -464,15 +465,20 @@ bounded: \
 	VMOVUPS params_gamma(PARAMS), Y13 \
 	VMOVUPS params_gammaUnwide(PARAMS), Y15 \
 	LEAVE(POWERHILO) \
+	ADDW \
 	ROUNDWIDE \
 	ENTER(POWERSPLIT) \
 	REDUCE(const_kLn2HiNeg) \
 	ENTER(POWERLOW) \
 	REDUCE(const_kLn2LoNeg) \
 	EXPBEGIN \
+	MEANWHILE(0, Y0) \
 	EXP(const_kExpP3) \
+	MEANWHILE(1, Y1) \
 	EXP(const_kExpP2) \
+	MEANWHILE(2, Y2) \
 	EXP(const_kExpP1) \
+	MEANWHILE(3, Y3) \
 	EXP(const_kExpP0) \
 	ENTER(EXPMUL) \
 	ENTER(EXPEND) \
@@ -590,6 +596,22 @@ reduced:
 	VFMADD231PS q, Y15, t \
 	VDIVPS e, t, t
 
+// The same for general gamma, with L as it is, to TS.
+#define SLOPEANY(j, q) \
+	VMOVUPS K(const_kWide), Y14 \
+	VMOVUPS W(j), Y15 \
+	VPXOR E(j), Y14, Y13 \
+	ONSIDE(Y15, E(j), Y14, Y14) \
+	VMOVUPS EF(j), Y12 \
+	VPXOR Y14, Y13, Y13 \
+	VADDPS K(const_kOne), Y12, Y12 \
+	VMULPS params_slopeWrong(PARAMS), Y13, Y13 \
+	VMULPS K(const_kSlopeL), q, Y15 \
+	VFMADD231PS Y15, Y13, Y14 \
+	VDIVPS Y12, Y14, Y14 \
+	VMOVUPS Y14, TS(j)
+#define SLOPED(j, q, t, e) VMOVUPS TS(j), t
+
 // The same if L may have been clamped.
 #define CLAMPED(j, q, t, e) VPAND IN(j), t, t
 
@@ -668,6 +690,11 @@ finish: \
 	SCALEL \
 	SLOPES(K(const_kWide)) \
 	LEAVE(SLOPEWIDE) \
+	FINISH(WEIGHTED, UNWIDE)
+
+#define GRADANY \
+	LOSSES(LOSS, NOLIMIT) \
+	LEAVE(SLOPED) \
 	FINISH(WEIGHTED, UNWIDE)
 
 #define SLOPESZERO \
@@ -788,12 +815,10 @@ sloped: \
 
 // What comes between that and the mode.
 #define DONE
-#define POWERED \
-	POWER \
-	ADDW
+#define POWERED POWER(NOTHING)
+#define POWEREDSLOPE POWER(SLOPEANY)
 #define POWEREDCLIP \
-	POWER \
-	ADDW \
+	POWER(NOTHING) \
 	CLIP
 
 // A variant: returns the steps left in STEPS, 0 unless it met a special logit.
@@ -858,10 +883,10 @@ special: \
 	VARIANT(grad, params_signedWeight, CLAMP, ROUNDWIDE, OUTWIDE, TAKEWIDE, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, KEEP, DONE, GRAD)
 
 // LATER: the loss must wait for REST.
-#define LATER(sum, each, grad, CLAMP, OUT_, DENOMINATOR, SOFTPLUS, MODULATE, KEEP, REST, GRAD) \
+#define LATER(sum, each, grad, CLAMP, OUT_, DENOMINATOR, SOFTPLUS, MODULATE, KEEP, REST, RESTGRAD, GRAD) \
 	VARIANT(sum, params_weight, CLAMP, ROUNDWIDE, OUT_, TAKEWIDE, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, KEEP, REST, LATERSUM) \
 	VARIANT(each, params_weight, CLAMP, ROUNDWIDE, OUT_, TAKEWIDE, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, KEEP, REST, LATEREACH) \
-	VARIANT(grad, params_signedWeight, CLAMP, ROUNDWIDE, OUT_, TAKEWIDE, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, KEEP, REST, GRAD)
+	VARIANT(grad, params_signedWeight, CLAMP, ROUNDWIDE, OUT_, TAKEWIDE, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, KEEP, RESTGRAD, GRAD)
 
 #define LATERSUM \
 	LEAVE(LATERVALUE) \
@@ -878,11 +903,11 @@ PLAIN(plain4Sum, plain4Each, plain4Grad, BYFOURTH, MODULATE4)
 WIDE(wide0Sum, wide0Each, wide0Grad, BYNONE, SOFTPLUSZERO, NOMODULATE, NOTHING, NOTHING, GRADZERO)
 WIDE(wide05Sum, wide05Each, wide05Grad, BYHALF, SOFTPLUSWIDE, MODULATED, VALUE, KEEPM, GRADWIDE)
 WIDE(wide1Sum, wide1Each, wide1Grad, BYFIRST, SOFTPLUSWIDE, MODULATE, VALUE, KEEPM, GRADWIDE)
-LATER(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, OUTWIDE, BYNONE, LOG1PWIDE, NOMODULATE, NOTHING, POWERED, GRADWIDE)
-LATER(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, OUTWIDE, BYZEROTH, SOFTPLUSWIDE, MODULATED, KEEPM, CLIP, GRADZEROCLIP)
-LATER(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, OUTWIDE, BYFIRST, SOFTPLUSWIDE, MODULATE, KEEPM, CLIP, GRADCLIP)
-LATER(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, OUTCLIP2, BYSECOND, SOFTPLUSCLIP2, MODULATE, KEEPM, CLIP, GRADCLIP)
-LATER(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, OUTWIDE, BYNONE, LOG1PWIDE, NOMODULATE, NOTHING, POWEREDCLIP, GRADCLIP)
+LATER(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, OUTWIDE, BYNONE, LOG1PWIDE, NOMODULATE, NOTHING, POWERED, POWEREDSLOPE, GRADANY)
+LATER(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, OUTWIDE, BYZEROTH, SOFTPLUSWIDE, MODULATED, KEEPM, CLIP, CLIP, GRADZEROCLIP)
+LATER(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, OUTWIDE, BYFIRST, SOFTPLUSWIDE, MODULATE, KEEPM, CLIP, CLIP, GRADCLIP)
+LATER(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, OUTCLIP2, BYSECOND, SOFTPLUSCLIP2, MODULATE, KEEPM, CLIP, CLIP, GRADCLIP)
+LATER(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, OUTWIDE, BYNONE, LOG1PWIDE, NOMODULATE, NOTHING, POWEREDCLIP, POWEREDCLIP, GRADCLIP)
 
 // The variants by form and mode.
 #define ROW(form, sum, each, grad) \

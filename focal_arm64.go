@@ -62,8 +62,8 @@ func tailNEON(f *frame, variant int, out, logits []float32, labels []uint8) bool
 	return true
 }
 
-// archCount counts the labels of each kind among n, at least one and at most labelCells. If one of
-// them is none, they are fewer than n.
+// archCount counts the labels of each kind among n, at least one and at most labelCells; with those
+// before them there are at least fewLabels. If one is of no kind, the counts are fewer than n.
 func archCount(k Kernel, labels *uint8, n int) (positives, ignored, negatives int) {
 	whole := n / groupCells * groupCells
 	if whole > 0 {
