@@ -206,30 +206,35 @@ func (l *Loss) block(f *frame, j *job, b int) float64 {
 	f.lanes = [8]float64{}
 	i := b * blockCells
 	end := min(i+blockCells, len(j.labels))
-	c := &j.cells
-	if c.Stride != 1 || c.Runs > 1 && c.Len < longRun {
+	switch c := &j.cells; {
+	case c.Runs == 1 && c.Stride == 1:
+		l.inPlace(f, j, c.Offset+i, i, end)
+	case c.Stride != 1 || c.Len < longRun:
 		l.stage(f, j, i, end)
-		i = end
-	}
-	for i < end {
-		n := end - i
-		if c.Runs > 1 {
+	default:
+		for i < end {
+			n := end - i
 			if rest := c.Len - i%c.Len; rest < n {
 				n = rest / groupCells * groupCells
 			}
+			if n == 0 {
+				n = min(groupCells, end-i)
+				l.stage(f, j, i, i+n)
+			} else {
+				l.inPlace(f, j, j.index(i), i, i+n)
+			}
+			i += n
 		}
-		if n == 0 {
-			n = min(groupCells, end-i)
-			l.stage(f, j, i, i+n)
-		} else {
-			at := j.index(i)
-			l.kernelCells(f, j.mode, j.outAt(at, i, n), j.logits[at:at+n], j.labels[i:i+n])
-		}
-		i += n
 	}
 	v := &f.lanes
 	sum := ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]))
 	return sum * l.params.unscaleSum
+}
+
+// inPlace does cells i to end, which lie one after another from element at on.
+func (l *Loss) inPlace(f *frame, j *job, at, i, end int) {
+	n := end - i
+	l.kernelCells(f, j.mode, j.outAt(at, i, n), j.logits[at:at+n], j.labels[i:end])
 }
 
 // stage does cells i to end by way of a buffer: it gathers as many as fit there, runs the kernel,
