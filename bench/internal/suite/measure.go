@@ -30,7 +30,8 @@ type Progress func(stage string, part float64)
 
 // measure takes a sample of every task in each of several rounds, each time in
 // another order, so that a drift of the machine's speed and the state in which one
-// task leaves it hit all alike. It returns the number of rounds.
+// task leaves it hit all alike. It returns the number of rounds: as many as fit the budget
+// by what calibration says a round takes, fewer if rounds turn out to take longer.
 func measure(ctx context.Context, tasks []*task, p plan, progress Progress) (rounds int, err error) {
 	round := 0.0
 	for i, t := range tasks {
@@ -44,7 +45,12 @@ func measure(ctx context.Context, tasks []*task, p plan, progress Progress) (rou
 
 	rng := rand.New(rand.NewPCG(3, 3))
 	spent := 0.0
-	for range rounds {
+	began := time.Now()
+	for done := range rounds {
+		if done >= p.minRounds && time.Since(began) > p.budget {
+			rounds = done
+			break
+		}
 		for _, i := range rng.Perm(len(tasks)) {
 			t := tasks[i]
 			progress("measuring", spent/(float64(rounds)*max(round, 1)))

@@ -87,6 +87,19 @@ func TestMeasureRounds(t *testing.T) {
 	}
 }
 
+// TestMeasureSlow: a task that takes longer than it says uses up the budget all the same.
+func TestMeasureSlow(t *testing.T) {
+	slow := &task{run: func(int) (time.Duration, error) {
+		time.Sleep(5 * time.Millisecond)
+		return time.Millisecond, nil
+	}}
+	p := plan{sample: time.Millisecond, budget: 100 * time.Millisecond, minRounds: 2, maxRounds: 1000}
+	rounds, err := measure(context.Background(), []*task{slow}, p, func(string, float64) {})
+	if err != nil || rounds < 2 || rounds > 20 || len(slow.samples) != rounds {
+		t.Errorf("%d rounds, %d samples (error %v), want 2 to 20 in 100 ms", rounds, len(slow.samples), err)
+	}
+}
+
 func TestMeasureErrors(t *testing.T) {
 	boom := errors.New("boom")
 	var log []int
