@@ -134,7 +134,7 @@ func (f *frame) setScale(scale float32) {
 }
 
 // leastBlocks is how many blocks of an assembly kernel, each of 4 to 8 us, are worth waking
-// another goroutine for, which takes 5 to 100 us. Tests set it to 1.
+// another goroutine for, which took 40 and 130 us on two virtual machines. Tests set it to 1.
 var leastBlocks = 8
 
 // worthwhile returns how many of workers blocks are enough for, at least 1.

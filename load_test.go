@@ -13,12 +13,15 @@ import (
 	"time"
 )
 
+// usualBlocks is leastBlocks outside of tests: variables are set before init runs.
+var usualBlocks = leastBlocks
+
 func init() { leastBlocks = 1 }
 
 // TestWorthwhile: a call is shared only if there is enough for each worker.
 func TestWorthwhile(t *testing.T) {
 	defer func(n int) { leastBlocks = n }(leastBlocks)
-	leastBlocks = 8
+	leastBlocks = usualBlocks
 	for _, c := range []struct{ workers, blocks, assembly, generic int }{
 		{1, 100, 1, 1}, {2, 0, 1, 1}, {2, 1, 1, 1}, {2, 2, 1, 2}, {2, 15, 1, 2}, {2, 16, 2, 2}, {9, 24, 3, 9}, {64, 83, 10, 64},
 	} {
