@@ -260,12 +260,16 @@ type params struct {
 	clipLow      vec // table of the least L, wide
 	clipHigh     vec // table of the greatest
 
+	kernel   Kernel
 	form     form
 	pos, neg float32 // class weights
 	exponent int     // a kernel's losses and gradients are multiplied by 2^exponent
 
 	leastWeight int     // the lesser class weight that is not 0 is at least 2^leastWeight
-	safeLoss    float32 // safe for losses
+	safeBits    float64 // what safe consists of: for scale 1 by what is tiny,
+	safeBit     float64 // more for each bit of the scale,
+	unclamped   float64 // by what is clamped
+	safeLoss    float32 // safe for scale 1 and up, and for losses
 	power       float32 // 2^exponent
 	unscaleSum  float64 // 2^-exponent
 }
@@ -273,7 +277,7 @@ type params struct {
 // newParams derives the constants. All of it is exact or rounded in a fixed
 // order: math.Log and math.Exp differ between architectures.
 func newParams(c *config) params {
-	p := params{pos: c.pos, neg: c.neg, form: chooseForm(c.gamma, c.clip), gamma: splat(c.gamma), gammaUnwide: splat(c.gamma * unwide)}
+	p := params{kernel: c.kernel, pos: c.pos, neg: c.neg, form: chooseForm(c.gamma, c.clip), gamma: splat(c.gamma), gammaUnwide: splat(c.gamma * unwide)}
 
 	p.leastWeight = weightExponent(c.pos, c.neg)
 
@@ -321,7 +325,7 @@ func newParams(c *config) params {
 		p.clipLow = table(float32(-log1p(-lo)*wide), float32(-log1p(hi-1)*wide))
 		p.clipHigh = table(float32(-log1p(-hi)*wide), float32(-log1p(lo-1)*wide))
 	}
-	p.safeLoss = p.safe(false, 0)
+	p.setSafe()
 	return p
 }
 
@@ -334,27 +338,31 @@ func weightExponent(pos, neg float32) int {
 	if least == 0 {
 		return 0
 	}
-	_, exp := math.Frexp(float64(least))
-	return exp - 1
+	return exponent(least)
 }
 
-// safe returns the magnitude of a logit below which no loss is tiny, and with grad no gradient
-// before or after it is multiplied by scale, and nothing is clamped. At least half of e is left
-// of q, and of L on the right side, so losses and gradients are at least 2^leastWeight * (e/2)^(gamma+1).
-func (p *params) safe(grad bool, scale float32) float32 {
-	bits := 124 + min(p.leastWeight, 0)
-	if grad {
-		_, exp := math.Frexp(float64(scale))
-		bits += min(exp-1, 0)
-	}
-	safe := math.Ln2 * (float64(bits)/(float64(p.gamma[0])+1) - 1)
-	safe = min(safe, -float64(p.end[0]), -float64(p.right[0]))
+// exponent returns that of two of a normal number.
+func exponent(x float32) int { return int(math.Float32bits(x)>>23&0xFF) - 127 }
+
+// setSafe prepares safe. At least half of e is left of q, and of L on the right side, so losses and gradients are
+// at least 2^leastWeight * (e/2)^(gamma+1).
+func (p *params) setSafe() {
+	bits := float64(124 + min(p.leastWeight, 0))
+	p.safeBit = math.Ln2 / (float64(p.gamma[0]) + 1)
+	p.safeBits = bits*p.safeBit - math.Ln2
+	p.unclamped = min(-float64(p.end[0]), -float64(p.right[0]))
 	if p.form.clip() {
 		// As half of e is left of q, q is not clamped, and so L is not, on either side.
 		low := float64(max(p.clipLow[0], p.clipLow[1])) / wide
-		safe = min(safe, -math.Log(2.01*low))
+		p.unclamped = min(p.unclamped, -math.Log(2.01*low))
 	}
-	return float32(max(0, safe))
+	p.safeLoss = p.safe(0)
+}
+
+// safe returns the magnitude of a logit below which no loss is tiny, and no gradient before or after it is
+// multiplied by a scale of at least 2^exp, exp <= 0, and nothing is clamped.
+func (p *params) safe(exp int) float32 {
+	return float32(max(0, min(p.unclamped, p.safeBits+float64(exp)*p.safeBit)))
 }
 
 func chooseForm(gamma, clip float32) form {
@@ -387,6 +395,9 @@ func chooseForm(gamma, clip float32) form {
 	}
 	return wideAny
 }
+
+// variant returns the number of the kernel's variant for mode m.
+func (p *params) variant(m mode) int { return int(p.form)*int(numModes) + int(m) }
 
 // wide reports whether f holds e and L times 2^wideExp.
 func (f form) wide() bool { return f >= wide0 }

@@ -35,6 +35,7 @@ type job struct {
 // goroutine. The assembly knows its layout through go_asm.h.
 type frame struct {
 	p         *params
+	variant   int
 	scale     float32     // of gradients: the call's scale times p.unscale
 	tinyGrad  float32     // the greatest gradient that is too small, in the kernel's scale
 	leastGrad float32     // the next one
@@ -55,48 +56,58 @@ func (l *Loss) run(j *job) (Stats, error) {
 	if workers == 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	stats, err := countLabels(l.kernel, j.labels, workers)
+	stats, err := countLabels(l.params.kernel, j.labels, workers)
 	if err != nil {
 		return Stats{}, err
 	}
 	if j.mode == modeGrad {
-		switch j.norm {
-		case perCell:
-			j.scale = float32(float64(j.scale) / float64(max(1, stats.Count())))
-		case perPositive:
-			j.scale = float32(float64(j.scale) / float64(max(1, stats.Positives)))
-		}
-		if err := checkScale(j.scale); err != nil {
+		if err := j.normalize(&stats); err != nil {
 			return Stats{}, err
 		}
+		if j.scale == 0 {
+			j.mode = modeSum
+			stats.Sum = l.blocks(j, workers)
+			for i := range j.labels {
+				j.out[j.index(i)] = 0
+			}
+			return stats, nil
+		}
 	}
-	n := len(j.labels)
-	zero := j.mode == modeGrad && j.scale == 0
-	if zero {
-		j.mode = modeSum
+	stats.Sum = l.blocks(j, workers)
+	return stats, nil
+}
+
+// normalize divides the scale of gradients by the norm.
+func (j *job) normalize(s *Stats) error {
+	switch j.norm {
+	case perCell:
+		j.scale = float32(float64(j.scale) / float64(max(1, s.Count())))
+	case perPositive:
+		j.scale = float32(float64(j.scale) / float64(max(1, s.Positives)))
 	}
-	blocks := (n + blockCells - 1) / blockCells
+	return checkScale(j.scale)
+}
+
+// blocks does all cells and returns the sum.
+func (l *Loss) blocks(j *job, workers int) float64 {
+	blocks := int(uint(len(j.labels)+blockCells-1) / blockCells)
 	if workers > 1 {
 		workers = l.worthwhile(workers, blocks)
 	}
+	sum := 0.0
 	if workers > 1 {
-		stats.Sum = l.parallel(*j, workers, blocks)
+		sum = l.parallel(*j, workers, blocks)
 	} else {
 		var f frame
 		l.setFrame(&f, j)
 		for b := range blocks {
-			stats.Sum += l.block(&f, j, b)
+			sum += f.block(j, b)
 		}
 	}
-	if stats.Sum != stats.Sum {
-		stats.Sum = math.Float64frombits(0x7FF8000000000000)
+	if sum != sum {
+		return math.Float64frombits(0x7FF8000000000000)
 	}
-	if zero {
-		for i := range n {
-			j.out[j.index(i)] = 0
-		}
-	}
-	return stats, nil
+	return sum
 }
 
 // index returns where cell i is.
@@ -109,19 +120,18 @@ func (j *job) index(i int) int {
 // setFrame makes f the frame of a goroutine that works on j.
 func (l *Loss) setFrame(f *frame, j *job) {
 	f.p = &l.params
+	f.variant = l.params.variant(j.mode)
 	f.safe = -l.params.safeLoss
 	if j.mode == modeGrad {
 		f.setScale(j.scale)
-		f.safe = -l.params.safe(true, j.scale)
 	}
 }
 
 // setScale prepares f for gradients times scale.
 func (f *frame) setScale(scale float32) {
 	f.scale = scale * f.p.unscale[0]
-	if a := math.Abs(float64(scale)); a >= 1 || a == 0 {
-		f.tinyGrad, f.leastGrad = f.p.tiny[0], f.p.least[0]
-	} else {
+	f.tinyGrad, f.leastGrad = f.p.tiny[0], f.p.least[0]
+	if a := math.Abs(float64(scale)); a < 1 && a != 0 {
 		// The least gradient that stands for one of at least 2^-126 after it is multiplied
 		// by scale, and the one before that in the kernel's scale.
 		least := float32(0x1p-126 / a)
@@ -130,6 +140,7 @@ func (f *frame) setScale(scale float32) {
 		}
 		f.leastGrad = least * f.p.power
 		f.tinyGrad = below(f.leastGrad)
+		f.safe = -f.p.safe(exponent(scale))
 	}
 }
 
@@ -139,7 +150,7 @@ var leastBlocks = 8
 
 // worthwhile returns how many of workers blocks are enough for, at least 1.
 func (l *Loss) worthwhile(workers, blocks int) int {
-	if l.kernel != kernelGeneric {
+	if l.params.kernel != kernelGeneric {
 		blocks /= leastBlocks
 	}
 	return max(1, min(workers, blocks))
@@ -152,7 +163,7 @@ func (l *Loss) parallel(j job, workers, blocks int) float64 {
 		var f frame
 		l.setFrame(&f, &j)
 		for b, ok := next(); ok; b, ok = next() {
-			sums[b] = l.block(&f, &j, b)
+			sums[b] = f.block(&j, b)
 		}
 	})
 	sum := 0.0
@@ -202,15 +213,15 @@ const (
 )
 
 // block returns the sum of block b and writes its losses or gradients.
-func (l *Loss) block(f *frame, j *job, b int) float64 {
+func (f *frame) block(j *job, b int) float64 {
 	f.lanes = [8]float64{}
 	i := b * blockCells
 	end := min(i+blockCells, len(j.labels))
 	switch c := &j.cells; {
 	case c.Runs == 1 && c.Stride == 1:
-		l.inPlace(f, j, c.Offset+i, i, end)
+		f.cells(j, c.Offset+i, i, end-i)
 	case c.Stride != 1 || c.Len < longRun:
-		l.stage(f, j, i, end)
+		f.stage(j, i, end)
 	default:
 		for i < end {
 			n := end - i
@@ -219,52 +230,42 @@ func (l *Loss) block(f *frame, j *job, b int) float64 {
 			}
 			if n == 0 {
 				n = min(groupCells, end-i)
-				l.stage(f, j, i, i+n)
+				f.stage(j, i, i+n)
 			} else {
-				l.inPlace(f, j, j.index(i), i, i+n)
+				f.cells(j, j.index(i), i, n)
 			}
 			i += n
 		}
 	}
 	v := &f.lanes
 	sum := ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]))
-	return sum * l.params.unscaleSum
-}
-
-// inPlace does cells i to end, which lie one after another from element at on.
-func (l *Loss) inPlace(f *frame, j *job, at, i, end int) {
-	n := end - i
-	l.kernelCells(f, j.mode, j.outAt(at, i, n), j.logits[at:at+n], j.labels[i:end])
+	return sum * f.p.unscaleSum
 }
 
 // stage does cells i to end by way of a buffer: it gathers as many as fit there, runs the kernel,
 // and scatters what it produced. There are buffers of three sizes because Go clears
 // arrays.
-func (l *Loss) stage(f *frame, j *job, i, end int) {
+func (f *frame) stage(j *job, i, end int) {
 	switch n := end - i; {
 	case n <= groupCells:
 		var x [groupCells]float32
-		l.staged(f, j, i, end, x[:])
+		f.staged(j, i, end, x[:])
 	case n <= fewCells:
 		var x [fewCells]float32
-		l.staged(f, j, i, end, x[:])
+		f.staged(j, i, end, x[:])
 	default:
 		var x [stageCells]float32
 		for ; i < end; i += stageCells {
-			l.staged(f, j, i, min(end, i+stageCells), x[:])
+			f.staged(j, i, min(end, i+stageCells), x[:])
 		}
 	}
 }
 
 // staged does cells i to end in x.
-func (l *Loss) staged(f *frame, j *job, i, end int, x []float32) {
+func (f *frame) staged(j *job, i, end int, x []float32) {
 	x = x[:end-i]
 	j.gather(x, i)
-	out := x
-	if j.mode == modeSum {
-		out = nil
-	}
-	l.kernelCells(f, j.mode, out, x, j.labels[i:end])
+	f.cells(&job{mode: j.mode, out: x, logits: x, labels: j.labels[i:end]}, 0, 0, len(x))
 	j.scatter(x, i)
 }
 
@@ -365,29 +366,31 @@ func (j *job) outAt(at, i, n int) []float32 {
 	return nil
 }
 
-// kernelCells does cells that lie one after another, from a border of groups on and to one or the end of
-// all. out is as long as logits, or nil for modeSum.
-func (l *Loss) kernelCells(f *frame, m mode, out, logits []float32, labels []uint8) {
-	for {
-		column := 0
-		if l.kernel != kernelGeneric {
+// cells does n cells from cell i on, which lie one after another from at on, from a border of groups on and to one
+// or the end of all.
+func (f *frame) cells(j *job, at, i, n int) {
+	for n > 0 {
+		done, column := 0, 0
+		if f.p.kernel != kernelGeneric {
+			out, logits, labels := j.outAt(at, i, n), j.logits[at:at+n], j.labels[i:i+n]
 			race(out, logits, labels)
-			var done int
-			done, column = archCells(l.kernel, f, m, unsafe.SliceData(out), &logits[0], &labels[0], len(labels))
-			if done == len(labels) {
-				return
-			}
-			out, logits, labels = from(out, done), logits[done:], labels[done:]
+			done, column = archCells(f, unsafe.SliceData(out), &logits[0], &labels[0], n)
 		}
-		if len(labels) < groupCells {
-			genericTail(f, m, out, logits, labels)
-			return
+		if done < n {
+			f.oracle(j, at+done, i+done, min(groupCells, n-done), column)
+			done += groupCells
 		}
-		genericGroup(f, m, out, logits, labels, column)
-		if len(labels) == groupCells {
-			return
-		}
-		out, logits, labels = from(out, groupCells), logits[groupCells:], labels[groupCells:]
+		at, i, n = at+done, i+done, n-done
+	}
+}
+
+// oracle is cells for one group, of which columns before column are done.
+func (f *frame) oracle(j *job, at, i, n, column int) {
+	out, logits, labels := j.outAt(at, i, n), j.logits[at:at+n], j.labels[i:i+n]
+	if n == groupCells {
+		genericGroup(f, j.mode, out, logits, labels, column)
+	} else {
+		genericTail(f, j.mode, out, logits, labels)
 	}
 }
 
@@ -452,6 +455,10 @@ func countParallel(k Kernel, labels []uint8, workers int) Stats {
 // count adds the labels of each kind, at least one and at most labelCells.
 func (s *Stats) count(k Kernel, labels []uint8) {
 	if k == kernelGeneric {
+		for len(labels) > wordLabels {
+			s.add(countWords(labels[:wordLabels]))
+			labels = labels[wordLabels:]
+		}
 		s.add(countWords(labels))
 		return
 	}
@@ -465,28 +472,34 @@ func (s *Stats) add(positives, ignored, negatives int) {
 	s.Negatives += int64(negatives)
 }
 
-// countWords counts the labels of each kind, eight at a time. If one of them is none, it counts none.
+// wordLabels is how many labels countWords can count: the bytes of a sum of bytes hold 255.
+const wordLabels = 255 / 8 * 8
+
+// countWords counts the labels of each kind, at most wordLabels, eight at a time. If one of them is none, it counts none.
 func countWords(labels []uint8) (positives, ignored, negatives int) {
 	const ones = 0x0101010101010101
-	n, odd, wrong := len(labels), 0, uint64(0)
-	for len(labels) > 0 {
-		var v uint64
-		if len(labels) >= 8 {
-			v = binary.LittleEndian.Uint64(labels)
-			labels = labels[8:]
-		} else {
-			for _, y := range labels {
-				v = v<<8 | uint64(y)
-			}
-			labels = nil
-		}
+	var highs, lows, wrong uint64
+	add := func(v uint64) {
 		high, low := v>>7&ones, v&ones
 		wrong |= v ^ (high*uint64(Ignore) | low)
-		ignored += int(high * ones >> 56) // the sum of its bytes
-		odd += int(low * ones >> 56)
+		highs += high
+		lows += low
+	}
+	i := 0
+	for ; i < len(labels)-7; i += 8 {
+		add(binary.NativeEndian.Uint64(labels[i:]))
+	}
+	if i < len(labels) {
+		var v uint64
+		for _, y := range labels[i:] {
+			v = v<<8 | uint64(y)
+		}
+		add(v)
 	}
 	if wrong != 0 {
 		return 0, 0, 0
 	}
-	return odd - ignored, ignored, n - odd
+	odd := int(lows * ones >> 56)
+	ignored = int(highs * ones >> 56)
+	return odd - ignored, ignored, len(labels) - odd
 }

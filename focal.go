@@ -131,7 +131,6 @@ func WithKernel(k Kernel) Option {
 // concurrent use. Make one with New.
 type Loss struct {
 	params  params
-	kernel  Kernel
 	workers int
 }
 
@@ -166,7 +165,7 @@ func New(alpha, gamma float32, opts ...Option) (*Loss, error) {
 	if c.kernel == "" {
 		c.kernel = preferred
 	}
-	return &Loss{params: newParams(&c), kernel: c.kernel, workers: c.workers}, nil
+	return &Loss{params: newParams(&c), workers: c.workers}, nil
 }
 
 func validWeight(w float32) bool {
@@ -178,7 +177,7 @@ func (l *Loss) Kernel() Kernel {
 	if l == nil {
 		return ""
 	}
-	return l.kernel
+	return l.params.kernel
 }
 
 // Sum returns the sum of the losses of all cells that are not ignored, and the
@@ -264,7 +263,7 @@ func (s Stats) Add(o Stats) Stats {
 // check reports what is wrong with the arguments of a call, apart from the
 // labels' values.
 func (l *Loss) check(j *job) error {
-	if l == nil || l.kernel == "" {
+	if l == nil || l.params.kernel == "" {
 		return fmt.Errorf("focal: nil or zero Loss: use New")
 	}
 	n := len(j.labels)

@@ -24,22 +24,21 @@ func archKernels() []Kernel {
 	return nil
 }
 
-// archCells runs kernel k on n cells, at least one, from the first of a group on; if the last group is not
-// whole, no cells follow. It adds their losses to f.lanes and writes to out what m says. It returns n, or the cells before
+// archCells runs the kernel on n cells, at least one, from the first of a group on; if the last group is not
+// whole, no cells follow. It adds their losses to f.lanes and writes to out, which is nil for modeSum. It returns n, or the cells before
 // the first group with a logit that only the oracle can do; of that group, if it
 // is whole, the columns before column are done, and f.column holds their T.
-func archCells(k Kernel, f *frame, m mode, out, logits *float32, labels *uint8, n int) (done, column int) {
-	variant := int(f.p.form)*int(numModes) + int(m)
+func archCells(f *frame, out, logits *float32, labels *uint8, n int) (done, column int) {
 	switch {
 	case n <= halfGroup:
-		if fewAVX2(f, variant, out, logits, labels, n) {
+		if fewAVX2(f, f.variant, out, logits, labels, n) {
 			return n, 0
 		}
 		return 0, 0
-	case k == kernelAVX512:
-		return cellsAVX512(f, variant, out, logits, labels, n), 0
+	case f.p.kernel == kernelAVX512:
+		return cellsAVX512(f, f.variant, out, logits, labels, n), 0
 	}
-	return cellsAVX2(f, variant, out, logits, labels, n)
+	return cellsAVX2(f, f.variant, out, logits, labels, n)
 }
 
 // archCount counts the labels of each kind among n, at least one and at most labelCells; with those

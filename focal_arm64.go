@@ -6,15 +6,14 @@ import "unsafe"
 
 func archKernels() []Kernel { return []Kernel{kernelNEON} }
 
-// archCells runs kernel k on n cells, at least one, from the first of a group on; if the last group is not
-// whole, no cells follow. It adds their losses to f.lanes and writes to out what m says. It returns n, or the cells before
+// archCells runs the kernel on n cells, at least one, from the first of a group on; if the last group is not
+// whole, no cells follow. It adds their losses to f.lanes and writes to out, which is nil for modeSum. It returns n, or the cells before
 // the first group with a logit that only the oracle can do; of that group, if it
 // is whole, the columns before column are done, and f.column holds their T.
-func archCells(k Kernel, f *frame, m mode, out, logits *float32, labels *uint8, n int) (done, column int) {
-	variant := int(f.p.form)*int(numModes) + int(m)
+func archCells(f *frame, out, logits *float32, labels *uint8, n int) (done, column int) {
 	whole := n / groupCells * groupCells
 	if whole > 0 {
-		if done, column = cellsNEON(f, variant, out, logits, labels, whole); done < whole {
+		if done, column = cellsNEON(f, f.variant, out, logits, labels, whole); done < whole {
 			return done, column
 		}
 	}
@@ -23,7 +22,7 @@ func archCells(k Kernel, f *frame, m mode, out, logits *float32, labels *uint8, 
 		if out != nil {
 			to = unsafe.Slice(out, n)[whole:]
 		}
-		if tailNEON(f, variant, to, unsafe.Slice(logits, n)[whole:], unsafe.Slice(labels, n)[whole:]) {
+		if tailNEON(f, to, unsafe.Slice(logits, n)[whole:], unsafe.Slice(labels, n)[whole:]) {
 			return n, 0
 		}
 	}
@@ -32,7 +31,7 @@ func archCells(k Kernel, f *frame, m mode, out, logits *float32, labels *uint8, 
 
 // tailNEON does a group that is cut short, by way of copies. It reports false, and has written nothing but
 // f.column, if a logit is special.
-func tailNEON(f *frame, variant int, out, logits []float32, labels []uint8) bool {
+func tailNEON(f *frame, out, logits []float32, labels []uint8) bool {
 	columns, cells := 16, groupCells
 	n := len(labels)
 	if n <= halfGroup {
@@ -45,7 +44,7 @@ func tailNEON(f *frame, variant int, out, logits []float32, labels []uint8) bool
 		copy(x[row:], logits[c:end])
 		copy(y[row:], labels[c:end])
 	}
-	done, column := cellsNEON(f, variant, &x[0], &x[0], &y[0], cells)
+	done, column := cellsNEON(f, f.variant, &x[0], &x[0], &y[0], cells)
 	if done != groupCells && (n > halfGroup || column != columns) {
 		return false
 	}

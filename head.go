@@ -179,7 +179,7 @@ type Head struct {
 // Head binds l to a channel. The results have the bits that the Loss gives for
 // the channel's cells copied into one slice.
 func (l *Loss) Head(c Channel) (*Head, error) {
-	if l == nil || l.kernel == "" {
+	if l == nil || l.params.kernel == "" {
 		return nil, fmt.Errorf("focal: nil or zero Loss: use New")
 	}
 	if err := c.check(); err != nil {
