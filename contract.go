@@ -55,7 +55,9 @@ import "math"
 // gradient whose product with scale would be. No step meets a subnormal number
 // on the way: the class weights are scaled by a power of two (params.exponent)
 // that keeps all products normal, the result is compared with 2^-126 in that
-// scale, and only then scaled back, exactly. |w| is clamped where every result is
+// scale, and only then scaled back, exactly. (In the wide flavour that holds for class weights up to 64, and for
+// gamma above 16 if they are within 2^10 of each other: beyond, products whose result is tiny may be
+// subnormal.) |w| is clamped where every result is
 // tiny for either label, and where e has no effect on the wrong side.
 //
 // # Special logits
@@ -128,7 +130,6 @@ const (
 	leastWide   = 0x1p+37 // 2^-27, wide: the least e that is used as an argument
 	leastSquare = -90     // least n of e^2 with clip: beyond, e^2 has no effect
 	wideFloor   = 0x1p+4  // 2^-60, wide: the least log1p(e) in the exponent of general gamma
-	wrongEnd    = 112     // on the wrong side, e below exp(-112) = 2^-161 has no effect even with clip
 
 	// In the wide slope gamma*(1-q)*(1+e)*L, L is held times 2^27 and the rest times
 	// 2^37, so that neither is subnormal.
@@ -171,7 +172,6 @@ const (
 	kUnwide
 	kWideBits
 	kWideFloor
-	kWrongEnd
 	kSlopeL
 	kSquareWide
 	kLeastSquare
@@ -189,7 +189,7 @@ var coef = [numCoef]float32{
 	kSign:      float32(math.Copysign(0, -1)), kOne: 1, kTwo: 2,
 	kHuge:     -below(huge),
 	kSlopeMax: slopeMax,
-	kWide:     wide, kUnwide: unwide, kWideFloor: wideFloor, kLeastWide: leastWide, kWrongEnd: -wrongEnd,
+	kWide:     wide, kUnwide: unwide, kWideFloor: wideFloor, kLeastWide: leastWide,
 	kWideBits:    math.Float32frombits(wideExp << 23), // added as an integer, it multiplies by wide
 	kSlopeL:      slopeL,
 	kSquareWide:  math.Float32frombits((2*127 + wideExp) << 23), // as bits: 2^(n+64) twice minus this multiplies by 2^(2n+64)
@@ -250,6 +250,7 @@ type params struct {
 	signedWeight vec // with those of positives negative
 	end          vec // without clip, -|w| is raised to this: beyond, all is tiny or e has no effect
 	right        vec // with clip and in general gamma, w is raised to this: beyond, all is tiny
+	wrongEnd     vec // with clip, -|w| is raised to this on the wrong side: beyond, e has no effect
 	tiny         vec // the greatest loss that is too small, in the kernel's scale
 	least        vec // the next one: the least that is not
 	unscale      vec // what brings a plain loss, or a wide one times unwide, to its own scale
@@ -283,12 +284,14 @@ func newParams(c *config) params {
 
 	// The larger weight is at most 2^top.
 	_, top := math.Frexp(float64(max(c.pos, c.neg)))
-	weightExp := 40 - top
+	// 2^-66 is the least that scale may be multiplied by, which is at least 2^-60.
+	weightExp := 66
 	p.exponent = weightExp
 	p.slopeRight, p.slopeWrong = splat(c.gamma), splat(c.gamma)
 	if p.form.wide() {
-		weightExp -= p.form.modulatorExp()
-		p.exponent += wideExp
+		// A loss is held times 2^104 if top is 0: one of 2^20 is still finite, and so is a sum of eight.
+		p.exponent = 40 - top + wideExp
+		weightExp = 40 - top - p.form.modulatorExp()
 		p.slopeRight, p.slopeWrong = splat(c.gamma*slopeRight), splat(c.gamma*slopeWrong)
 	}
 	p.weight = table(scaleb(c.neg, weightExp), scaleb(c.pos, weightExp))
@@ -312,13 +315,20 @@ func newParams(c *config) params {
 	}
 	end := float64(math.Ln2*bits) / power
 	p.right = splat(-float32(end))
-	// On the wrong side there is no effect of e below 2^-37 as long as the L that meets it
-	// in the slope is at most slopeMax, and below 2^-57 for every L.
-	noEffect := 26.0
+	// On the wrong side there is no effect of e below 2^-33.5 as long as the gamma*L that meets it
+	// in the slope is at most 4*slopeMax, and below 2^-57 for every L. With clip the gradient is a*gamma*e*L
+	// where L is clamped, and below 2^-161 that is tiny for the greatest a and gamma; for gamma below 1
+	// sooner.
+	noEffect := 23.25
 	if p.form.wide() {
 		noEffect = 40
 	}
 	p.end = splat(-float32(max(end, noEffect)))
+	wrongEnd := 112.0
+	if c.gamma > 0 {
+		wrongEnd += math.Ln2 * float64(min(0, exponent(c.gamma)))
+	}
+	p.wrongEnd = splat(-float32(wrongEnd))
 
 	if c.clip > 0 {
 		lo, hi := float64(c.clip), float64(1-c.clip)

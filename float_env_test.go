@@ -3,6 +3,8 @@
 package focal
 
 import (
+	"fmt"
+	"math"
 	"testing"
 
 	"github.com/seed1982febc/focal/internal/fpenv"
@@ -13,4 +15,59 @@ import (
 func TestDigestsFlushed(t *testing.T) {
 	asm := Kernels()
 	testDigests(t, asm[:len(asm)-1], fpenv.Flush)
+}
+
+// TestMeetsNoSubnormals: on the way to their results, too, the assembly kernels meet no subnormal numbers, wherever the
+// call ends and whatever the stack holds.
+func TestMeetsNoSubnormals(t *testing.T) {
+	kernels := Kernels()
+	kernels = kernels[:len(kernels)-1]
+	weights := [][2]float32{{0.25, 0.75}, {1, 0x1p-24}, {0x1p-17, 64}, {0x1p-24, 0x1p24}}
+	var x []float32
+	for v := float32(-130); v < 130; v += 0.37 {
+		x = append(x, v)
+	}
+	y := make([]uint8, len(x))
+	for i := range y {
+		y[i] = [...]uint8{Negative, Positive, Ignore, Positive, Negative}[i%5]
+	}
+	out := make([]float32, len(x))
+	for _, k := range kernels {
+		for _, gamma := range testGammas {
+			for _, clip := range testClips {
+				for i, w := range weights {
+					l := must(t, -1, gamma, WithKernel(k), WithClip(clip), WithClassWeights(w[0], w[1]))
+					// See contract.go.
+					if l.params.form.wide() && (max(w[0], w[1]) > 64 || gamma > 16 && i > 0) {
+						continue
+					}
+					for at, n := range map[int]int{0: 1, 5: 16, 40: halfGroup, 80: halfGroup + 1, 200: groupCells, 300: 2*groupCells + 41, 3: len(x) - 3} {
+						x, y, out := x[at:at+n], y[at:at+n], out[:n]
+						for name, call := range map[string]func(){
+							"Sum":            func() { l.Sum(x, y) },
+							"Each":           func() { l.Each(out, x, y) },
+							"SumGrad":        func() { l.SumGrad(out, x, y, -1) },
+							"SumGrad scaled": func() { l.SumGrad(out, x, y, 0x1p-60) },
+						} {
+							fillStack(math.Float32frombits(1))
+							if fpenv.Met(call) {
+								t.Fatalf("%s, kernel %s gamma %v clip %v weights %v: one of %d logits from %v on led to a subnormal number", name, k, gamma, clip, w, n, x[0])
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// fillStack leaves v all over the part of the stack that the next call will use.
+//
+//go:noinline
+func fillStack(v float32) string {
+	var stack [4096]float32
+	for i := range stack {
+		stack[i] = v
+	}
+	return fmt.Sprint(stack[int(v)])
 }

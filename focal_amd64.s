@@ -135,7 +135,7 @@ within:
 
 #define CLAMPCLIP \
 	VMOVUPS params_right(PARAMS), Y14 \
-	VMOVUPS K(const_kWrongEnd), Y13 \
+	VMOVUPS params_wrongEnd(PARAMS), Y13 \
 	ENTER(NOTRIGHT)
 
 // ROUND: nm = n, in its low bits, for x. Out: Y15 = magic. Clobbers Y14.

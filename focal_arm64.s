@@ -164,7 +164,7 @@ GLOBL tables<>(SB), RODATA|NOPTR, $64
 	ROWSM(VORR, T0, W, X) \
 	FINDSPECIAL(X) \
 	LDRQ(params_right, PARAMS, T1) \
-	CONST(const_kWrongEnd, T2) \
+	LDRQ(params_wrongEnd, PARAMS, T2) \
 	ROWSM(VFMAX, T1, W, X) \
 	ROWSM(VORR, T0, X, X) \
 	ROWSM(VFMAX, T2, X, X)

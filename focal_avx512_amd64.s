@@ -122,7 +122,7 @@ within:
 	VPXORD (64*j)(LOGITS), p, p \
 	VMAXPS.BCST params_right(PARAMS), p, p \
 	VPORD.BCST K(const_kSign), p, x \
-	VPMINSD.BCST K(const_kWrongEnd), x, x
+	VPMINSD.BCST params_wrongEnd(PARAMS), x, x
 
 // ROUND: nm = n, in its low bits, for x.
 #define ROUNDBEGIN(magic) \

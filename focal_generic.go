@@ -129,7 +129,7 @@ func (c *cell) plain() {
 func (c *cell) wide() {
 	x := max(-abs32(c.w), c.p.end[0])
 	if c.p.form.clip() {
-		x = max(-abs32(max(c.w, c.p.right[0])), -wrongEnd)
+		x = max(-abs32(max(c.w, c.p.right[0])), c.p.wrongEnd[0])
 	}
 	n, s, t := reduce(x, magicWide)
 	ts := t * s

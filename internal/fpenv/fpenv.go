@@ -1,7 +1,7 @@
 //go:build (amd64 || arm64) && !purego
 
-// Package fpenv changes how the floating-point unit treats subnormal numbers, for
-// tests of what must not depend on it.
+// Package fpenv changes how the floating-point unit treats subnormal numbers, and tells whether it met
+// some, for tests of what must not depend on it.
 package fpenv
 
 import "runtime"
@@ -20,6 +20,23 @@ func Flush(f func()) {
 	set(old | flush)
 	f()
 }
+
+// Met reports whether the floating-point unit met subnormal numbers while it ran f: on amd64 as operands, which
+// sets DE in MXCSR, or as inexact results, which set UE; on arm64 the latter alone, which set UFC in FPSR. Goroutines
+// that f starts are left out.
+func Met(f func()) bool {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	clearMet()
+	f()
+	return met()
+}
+
+// met reports whether subnormal numbers have been met since clearMet.
+func met() bool
+
+// clearMet clears what says so.
+func clearMet()
 
 // get returns the control register of the floating-point unit.
 func get() uint64
