@@ -662,6 +662,9 @@ finished:
 #define TAKET(j, r, t, e, low, u) VMOVUPS T0(j), t
 #define TAKEN ENTER(TAKET)
 
+// NOTENTERED: 0 for t where no step is entered, so that OUT_ meets no subnormal number.
+#define NOTENTERED(j, r, t, e, low, u) VPXORD t, t, t
+
 // A variant: returns the steps left in STEPS, 0 unless it met a special logit. OUT_ after the last step
 // is for nothing, as there is no next.
 #define VARIANT(name, LOSS, CLAMP, ROUND, SPLIT, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5, REST, MODE, BACK, OUT_, AFTER) \
@@ -716,6 +719,7 @@ ending: \
 last: \
 	MOVQ LASTOUT, OUT \
 	MOVQ LASTLABELS, OLDLABELS \
+	ENTER(NOTENTERED) \
 	LEAVELAST(LOSS, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
 	JMP left
 
