@@ -270,7 +270,7 @@ type params struct {
 	safeBits    float64 // what safe consists of: for scale 1 by what is tiny,
 	safeBit     float64 // more for each bit of the scale,
 	unclamped   float64 // by what is clamped
-	safeLoss    float32 // safe for scale 1 and up, and for losses
+	safe1       float32 // minus safe(0)
 	power       float32 // 2^exponent
 	unscaleSum  float64 // 2^-exponent
 }
@@ -366,7 +366,7 @@ func (p *params) setSafe() {
 		low := float64(max(p.clipLow[0], p.clipLow[1])) / wide
 		p.unclamped = min(p.unclamped, -math.Log(2.01*low))
 	}
-	p.safeLoss = p.safe(0)
+	p.safe1 = -p.safe(0)
 }
 
 // safe returns the magnitude of a logit below which no loss is tiny, and no gradient before or after it is
@@ -405,9 +405,6 @@ func chooseForm(gamma, clip float32) form {
 	}
 	return wideAny
 }
-
-// variant returns the number of the kernel's variant for mode m.
-func (p *params) variant(m mode) int { return int(p.form)*int(numModes) + int(m) }
 
 // wide reports whether f holds e and L times 2^wideExp.
 func (f form) wide() bool { return f >= wide0 }

@@ -35,7 +35,7 @@ type job struct {
 // goroutine. The assembly knows its layout through go_asm.h.
 type frame struct {
 	p         *params
-	variant   int
+	mode      mode
 	scale     float32     // of gradients: the call's scale times p.unscale
 	tinyGrad  float32     // the greatest gradient that is too small, in the kernel's scale
 	leastGrad float32     // the next one
@@ -99,7 +99,7 @@ func (l *Loss) blocks(j *job, workers int) float64 {
 		sum = l.parallel(*j, workers, blocks)
 	} else {
 		var f frame
-		l.setFrame(&f, j)
+		f.set(&l.params, j)
 		for b := range blocks {
 			sum += f.block(j, b)
 		}
@@ -117,11 +117,14 @@ func (j *job) index(i int) int {
 	return at
 }
 
-// setFrame makes f the frame of a goroutine that works on j.
-func (l *Loss) setFrame(f *frame, j *job) {
-	f.p = &l.params
-	f.variant = l.params.variant(j.mode)
-	f.safe = -l.params.safeLoss
+// variant returns the number of the kernel's variant.
+func (f *frame) variant() int { return int(f.p.form)*int(numModes) + int(f.mode) }
+
+// set makes f the frame of a goroutine that works on j with p.
+func (f *frame) set(p *params, j *job) {
+	f.p = p
+	f.mode = j.mode
+	f.safe = p.safe1
 	if j.mode == modeGrad {
 		f.setScale(j.scale)
 	}
@@ -161,7 +164,7 @@ func (l *Loss) parallel(j job, workers, blocks int) float64 {
 	sums := make([]float64, blocks)
 	share(workers, blocks, func(next func() (int, bool)) {
 		var f frame
-		l.setFrame(&f, &j)
+		f.set(&l.params, &j)
 		for b, ok := next(); ok; b, ok = next() {
 			sums[b] = f.block(&j, b)
 		}

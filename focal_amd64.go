@@ -29,16 +29,17 @@ func archKernels() []Kernel {
 // the first group with a logit that only the oracle can do; of that group, if it
 // is whole, the columns before column are done, and f.column holds their T.
 func archCells(f *frame, out, logits *float32, labels *uint8, n int) (done, column int) {
+	variant := f.variant()
 	switch {
 	case n <= halfGroup:
-		if fewAVX2(f, f.variant, out, logits, labels, n) {
+		if fewAVX2(f, variant, out, logits, labels, n) {
 			return n, 0
 		}
 		return 0, 0
 	case f.p.kernel == kernelAVX512:
-		return cellsAVX512(f, f.variant, out, logits, labels, n), 0
+		return cellsAVX512(f, variant, out, logits, labels, n), 0
 	}
-	return cellsAVX2(f, f.variant, out, logits, labels, n)
+	return cellsAVX2(f, variant, out, logits, labels, n)
 }
 
 // archCount counts the labels of each kind among n, at least one and at most labelCells; with those
