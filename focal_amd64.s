@@ -847,7 +847,6 @@ sloped: \
 // A variant: returns the steps left in STEPS, 0 unless it met a special logit.
 #define VARIANT(name, WEIGHTS, CLAMP, ROUND, OUTFIRST, OUT_, OUTLAST, TAKE, ARG, DENOMINATOR, ONE, SOFTPLUS, MODULATE, KEEP, REST, MODE) \
 TEXT name<>(SB), NOSPLIT|NOFRAME, $0-0 \
-	MOVQ $32, ADVANCE \
 	ENTERFIRST(WEIGHTS, CLAMP, ROUND, OUTFIRST) \
 	XCHGQ LEAVING, ENTERING \
 	PCALIGN $32 \
@@ -1075,6 +1074,7 @@ whole:
 	MOVQ logits+24(FP), LOGITS
 	MOVQ labels+32(FP), LABELS
 	MOVQ R11, STEPS
+	MOVQ $32, ADVANCE
 	CMPQ STEPS, $2
 	CMOVQEQ R8, LOGITS
 	CMOVQEQ R13, LABELS
@@ -1127,19 +1127,16 @@ TEXT ·fewAVX2(SB), 0, $2848-49
 	LEAQ COPYLABELS(ENDS), LABELS
 	MOVQ LOGITS, OUT
 	MOVQ f+0(FP), FRAME
+
+	// One step stands for a group: its second, and T of the first is 0.
+	VXORPS Y0, Y0, Y0
+	VMOVUPS Y0, frame_column(FRAME)
+	MOVL $224, ADVANCE
 	MOVL $1, STEPS
 	RUN(variant+8(FP))
 	TESTQ STEPS, STEPS
 	SETEQ ok+48(FP)
 	JNE written
-
-	// One step stands for a group: T is U.
-	VCVTPS2PD (frame_column+0)(FRAME), Y0
-	VCVTPS2PD (frame_column+16)(FRAME), Y1
-	VADDPD (frame_lanes+0)(FRAME), Y0, Y0
-	VADDPD (frame_lanes+32)(FRAME), Y1, Y1
-	VMOVUPD Y0, (frame_lanes+0)(FRAME)
-	VMOVUPD Y1, (frame_lanes+32)(FRAME)
 	MOVQ out+16(FP), DI
 	TESTQ DI, DI
 	JEQ written

@@ -11,21 +11,31 @@ import (
 // show the order.
 func TestHalfStep(t *testing.T) {
 	rng := rand.New(rand.NewPCG(111, 112))
+	weights := WithClassWeights(0x1p24, 0x1p-24)
+	oracle := must(t, -1, 2, weights, WithKernel(kernelGeneric))
+	input := func(n int) ([]float32, []uint8) {
+		x, y := make([]float32, n), make([]uint8, n)
+		for i := range x {
+			x[i] = float32(math.Ldexp(rng.Float64()-0.5, rng.IntN(20)))
+			y[i] = uint8(rng.IntN(2))
+		}
+		return x, y
+	}
 	for _, k := range Kernels() {
+		l := must(t, -1, 2, weights, WithKernel(k))
+		check := func(x []float32, y []uint8) {
+			t.Helper()
+			compare(t, "kernel "+string(k), compute(t, l, x, y, 1), compute(t, oracle, x, y, 1), x, y)
+		}
 		for n := range 2 * groupCells {
-			n += 5 * groupCells
-			x, y := make([]float32, n), make([]uint8, n)
-			for i := range x {
-				x[i] = float32(math.Ldexp(rng.Float64()-0.5, rng.IntN(20)))
-				y[i] = uint8(rng.IntN(2))
-			}
+			x, y := input(5*groupCells + n)
 			x[rng.IntN(5*groupCells)] = 0x1p21 // for the oracle, which leaves T of its group
-			weights := WithClassWeights(0x1p24, 0x1p-24)
-			want := compute(t, must(t, -1, 2, weights, WithKernel(kernelGeneric)), x, y, 1)
-			compare(t, "kernel "+string(k), compute(t, must(t, -1, 2, weights, WithKernel(k)), x, y, 1), want, x, y)
-			tail, labels := x[n/groupCells*groupCells:], y[n/groupCells*groupCells:]
-			want = compute(t, must(t, -1, 2, weights, WithKernel(kernelGeneric)), tail, labels, 1)
-			compare(t, "kernel "+string(k), compute(t, must(t, -1, 2, weights, WithKernel(k)), tail, labels, 1), want, tail, labels)
+			check(x, y)
+			whole := len(x) / groupCells * groupCells
+			check(x[whole:], y[whole:])
+		}
+		for n := range halfGroup {
+			check(input(blockCells + n)) // after a block whose last T the kernel has left
 		}
 	}
 }
