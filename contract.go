@@ -55,7 +55,7 @@ import "math"
 // gradient whose product with scale would be. No step meets a subnormal number
 // on the way: the class weights are scaled by a power of two (params.exponent)
 // that keeps all products normal, the result is compared with 2^-126 in that
-// scale, and only then scaled back, exactly. (In the wide flavour that holds for class weights up to 64, and for
+// scale, and only then scaled back, exactly. (In the wide flavour that holds for class weights up to 8, and for
 // gamma above 16 if they are within 2^10 of each other: beyond, products whose result is tiny may be
 // subnormal.) |w| is clamped where every result is
 // tiny for either label, and where e has no effect on the wrong side.
