@@ -55,9 +55,9 @@ import "math"
 // gradient whose product with scale would be. No step meets a subnormal number
 // on the way: the class weights are scaled by a power of two (params.exponent)
 // that keeps all products normal, the result is compared with 2^-126 in that
-// scale, and only then scaled back, exactly. (In the wide flavour that holds for class weights up to 8, and for
-// gamma above 16 if they are within 2^10 of each other: beyond, products whose result is tiny may be
-// subnormal.) |w| is clamped where every result is
+// scale, and only then scaled back, exactly. (In the wide flavour that holds for class weights up to 8, for
+// gamma above 24 if they are within 2^7 of each other, and for a clip of 0 or at least 2^-24: beyond, products
+// whose result is tiny may be subnormal.) |w| is clamped where every result is
 // tiny for either label, and where e has no effect on the wrong side.
 //
 // # Special logits
@@ -270,7 +270,7 @@ type params struct {
 	safeBits    float64 // what safe consists of: for scale 1 by what is tiny,
 	safeBit     float64 // more for each bit of the scale,
 	unclamped   float64 // by what is clamped
-	safe1       float32 // minus safe(0)
+	safeFrame   float32 // minus safe(0): frame.safe of losses, and of gradients times 1 and more
 	power       float32 // 2^exponent
 	unscaleSum  float64 // 2^-exponent
 }
@@ -317,14 +317,14 @@ func newParams(c *config) params {
 	p.right = splat(-float32(end))
 	// On the wrong side there is no effect of e below 2^-33.5 as long as the gamma*L that meets it
 	// in the slope is at most 4*slopeMax, and below 2^-57 for every L. With clip the gradient is a*gamma*e*L
-	// where L is clamped, and below 2^-161 that is tiny for the greatest a and gamma; for gamma below 1
-	// sooner.
+	// where L is clamped: for e of 2^-162 at most 2^-125.6, with the greatest a, gamma and L. The slope's
+	// gamma*e is a normal number there, which for gamma below 1 ends sooner.
 	noEffect := 23.25
 	if p.form.wide() {
 		noEffect = 40
 	}
 	p.end = splat(-float32(max(end, noEffect)))
-	wrongEnd := 112.0
+	wrongEnd := 112.5
 	if c.gamma > 0 {
 		wrongEnd += math.Ln2 * float64(min(0, exponent(c.gamma)))
 	}
@@ -333,7 +333,7 @@ func newParams(c *config) params {
 	if c.clip > 0 {
 		lo, hi := float64(c.clip), float64(1-c.clip)
 		p.clipLow = table(float32(-log1p(-lo)*wide), float32(-log1p(hi-1)*wide))
-		p.clipHigh = table(float32(-log1p(-hi)*wide), float32(-log1p(lo-1)*wide))
+		p.clipHigh = table(float32(-log1p(-hi)*wide), float32(-log(lo)*wide))
 	}
 	p.setSafe()
 	return p
@@ -366,7 +366,7 @@ func (p *params) setSafe() {
 		low := float64(max(p.clipLow[0], p.clipLow[1])) / wide
 		p.unclamped = min(p.unclamped, -math.Log(2.01*low))
 	}
-	p.safe1 = -p.safe(0)
+	p.safeFrame = -p.safe(0)
 }
 
 // safe returns the magnitude of a logit below which no loss is tiny, and no gradient before or after it is
@@ -429,27 +429,33 @@ func below(x float32) float32 { return math.Nextafter32(x, 0) }
 // scaleb returns x * 2^n, which must be a normal number or 0.
 func scaleb(x float32, n int) float32 { return float32(math.Ldexp(float64(x), n)) }
 
-// log1p returns log(1+x) for x in [-1, 0], to about 1e-15, with the same bits
+// log1p returns log(1+x) for x in [-1, 0], and log that of x in (0, 1], to about 1e-15, with the same bits
 // everywhere.
 func log1p(x float64) float64 {
-	if x == -1 {
+	switch m := 1 + x; {
+	case m == 0:
 		return math.Inf(-1)
+	case m < math.Sqrt2/2:
+		return log(m)
 	}
-	// 1+x = m * 2^k with m in [sqrt(1/2), sqrt(2)); log m = 2*atanh((m-1)/(m+1)). Without
-	// scaling, m-1 is x itself.
-	m, k := 1+x, 0
-	s := x / (2 + x)
+	return twiceAtanh(x / (2 + x))
+}
+
+func log(x float64) float64 {
+	// x = m * 2^k with m in [sqrt(1/2), sqrt(2)).
+	m, k := math.Frexp(x)
 	if m < math.Sqrt2/2 {
-		m, k = math.Frexp(m)
-		if m < math.Sqrt2/2 {
-			m, k = 2*m, k-1
-		}
-		s = (m - 1) / (m + 1)
+		m, k = 2*m, k-1
 	}
+	return twiceAtanh((m-1)/(m+1)) + float64(float64(k)*math.Ln2)
+}
+
+// twiceAtanh returns 2*atanh(s), which is log((1+s)/(1-s)), for |s| below 0.18.
+func twiceAtanh(s float64) float64 {
 	s2 := s * s
 	sum := 0.0
 	for i := 41; i >= 1; i -= 2 {
 		sum = float64(sum*s2) + 1/float64(i)
 	}
-	return float64(2*s*sum) + float64(float64(k)*math.Ln2)
+	return float64(2 * s * sum)
 }

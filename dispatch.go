@@ -77,7 +77,7 @@ func (l *Loss) run(j *job) (Stats, error) {
 	return stats, nil
 }
 
-// normalize divides the scale of gradients by the norm.
+// normalize divides the scale of gradients by the norm, and reports one that is out of range.
 func (j *job) normalize(s *Stats) error {
 	switch j.norm {
 	case perCell:
@@ -124,7 +124,7 @@ func (f *frame) variant() int { return int(f.p.form)*int(numModes) + int(f.mode)
 func (f *frame) set(p *params, j *job) {
 	f.p = p
 	f.mode = j.mode
-	f.safe = p.safe1
+	f.safe = p.safeFrame
 	if j.mode == modeGrad {
 		f.setScale(j.scale)
 	}
@@ -478,7 +478,8 @@ func (s *Stats) add(positives, ignored, negatives int) {
 // wordLabels is how many labels countWords can count: the bytes of a sum of bytes hold 255.
 const wordLabels = 255 / 8 * 8
 
-// countWords counts the labels of each kind, at most wordLabels, eight at a time. If one of them is none, it counts none.
+// countWords counts the labels of each kind, at most wordLabels, eight at a time. If one of them is of no kind, all
+// counts are 0.
 func countWords(labels []uint8) (positives, ignored, negatives int) {
 	const ones = 0x0101010101010101
 	var highs, lows, wrong uint64

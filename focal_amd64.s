@@ -204,6 +204,8 @@ within:
 
 #define OUTPLAIN OUTROWS(const_kOne, const_kTwo, OUTPLAINROW)
 
+// OUTWIDEBY: a row of it. t is src at first, LEAST and BITS are the constants, and WHOLE keeps e in Y15 or
+// does not.
 #define OUTWIDEBY(j, src, t, y, LEAST, BITS, WHOLE) \
 	VMOVUPS NEWPOWEROF2(j), Y15 \
 	VMULPS src, Y15, t \
@@ -218,7 +220,7 @@ within:
 #define OUTWIDEROW(j, y, t) OUTWIDEBY(j, t, t, y, Y12, Y13, WHOLE)
 #define OUTWIDE OUTROWS(const_kLeastWide, const_kWideBits, OUTWIDEROW)
 
-// For gamma 0 without gradients, which take e from its parts.
+// OUTPARTS: OUTWIDE for gamma 0 without gradients, where only the parts of e are used.
 #define NOTWHOLE(j)
 #define OUTPARTSROW(j, y, t) OUTWIDEBY(j, t, t, y, Y12, Y13, NOTWHOLE)
 #define OUTPARTS OUTROWS(const_kLeastWide, const_kWideBits, OUTPARTSROW)
@@ -844,7 +846,8 @@ sloped: \
 	POWER(OUTLATER) \
 	CLIP
 
-// A variant: returns the steps left in STEPS, 0 unless it met a special logit.
+// A variant: returns the steps left in STEPS, 0 unless it met a special logit. In: ADVANCE of its first step. What OUT
+// is where a step is entered alone, beside another, and where none is: OUTFIRST, OUT_, OUTLAST.
 #define VARIANT(name, WEIGHTS, CLAMP, ROUND, OUTFIRST, OUT_, OUTLAST, TAKE, ARG, DENOMINATOR, ONE, SOFTPLUS, MODULATE, KEEP, REST, MODE) \
 TEXT name<>(SB), NOSPLIT|NOFRAME, $0-0 \
 	ENTERFIRST(WEIGHTS, CLAMP, ROUND, OUTFIRST) \
@@ -1027,7 +1030,7 @@ written:
 	LEAQ SLOT(LEAVING), ENTERING \
 	LEAQ SLOT(ENTERING), ENDS
 
-// RUN: runs a variant, from STEPS on. Clobbers AX.
+// RUN: runs a variant, from STEPS and ADVANCE on. Clobbers AX.
 #define RUN(variant) \
 	MOVQ LABELS, OLDLABELS \
 	MOVQ frame_p(FRAME), PARAMS \
