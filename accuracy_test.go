@@ -26,7 +26,7 @@ func TestAccuracy(t *testing.T) {
 	}
 	weights := [][2]float32{{0.25, 0.75}, {1, 1}, {0x1p24, 3}, {0x1p-24, 0x1p-20}}
 	for _, a := range accuracy {
-		for _, clip := range []float32{0, 1e-7, 0.1, 1e-20} {
+		for _, clip := range []float32{0, 1e-7, 0.1, 1e-20, 1e-45} {
 			bound := [2]float64{a.loss, a.grad}
 			if p, ok := proved[a.gamma]; ok && clip == 0 {
 				bound = p

@@ -61,6 +61,8 @@ func TestCallErrors(t *testing.T) {
 	}
 	bad := slices.Clone(y)
 	bad[77], bad[88] = 2, 254
+	two := slices.Clone(y)
+	two[3], two[4] = Positive, Positive
 	l := must(t, 0.25, 2)
 	head := func(c Channel) *Head {
 		h, err := l.Head(c)
@@ -82,7 +84,9 @@ func TestCallErrors(t *testing.T) {
 		"scale is NaN":                   func() error { _, err := l.SumGrad(out, x, y, nan); return err },
 		"scale 1e-30":                    func() error { _, err := l.SumGrad(out, x, y, 1e-30); return err },
 		"scale +Inf":                     func() error { _, err := l.SumGrad(out, x, y, float32(math.Inf(1))); return err },
-		"scale 8.6":                      func() error { _, err := l.MeanGrad(out, x, y, 0x1p-60); return err },
+		"1e-45 over 100 cells is 0":      func() error { _, err := l.MeanGrad(out, x, y, 1e-45); return err },
+		"over 2 positives is":            func() error { _, err := l.PerPositiveGrad(out, x, two, 0x1p-60); return err },
+		"scale 8.67":                     func() error { _, err := l.MeanGrad(out, x, y, 0x1p-60); return err },
 		"grad overlaps logits":           func() error { _, err := l.SumGrad(out, backing[n+1:2*n+1], y, 1); return err },
 		"loss overlaps logits":           func() error { return l.Each(out, backing[1:n+1], y) },
 		"nil or zero Loss":               func() error { _, err := (*Loss)(nil).Sum(x, y); return err },
@@ -118,6 +122,22 @@ func TestCallErrors(t *testing.T) {
 	}
 	if k := (*Loss)(nil).Kernel() + new(Loss).Kernel() + (*Head)(nil).Kernel() + new(Head).Kernel(); k != "" {
 		t.Errorf("kernel of nothing is %q", k)
+	}
+}
+
+// TestMinusZero: a class weight of -0 is 0.
+func TestMinusZero(t *testing.T) {
+	zero := float32(math.Copysign(0, -1))
+	x, y := mixed(rand.New(rand.NewPCG(25, 26)), 300)
+	for _, k := range Kernels() {
+		for _, gamma := range testGammas {
+			for _, l := range [][2]*Loss{
+				{must(t, zero, gamma, WithKernel(k)), must(t, 0, gamma, WithKernel(k))},
+				{must(t, -1, gamma, WithClassWeights(3, zero), WithKernel(k)), must(t, -1, gamma, WithClassWeights(3, 0), WithKernel(k))},
+			} {
+				compare(t, fmt.Sprintf("kernel %s gamma %v", k, gamma), compute(t, l[0], x, y, 1), compute(t, l[1], x, y, 1), x, y)
+			}
+		}
 	}
 }
 

@@ -317,14 +317,14 @@ func newParams(c *config) params {
 	p.right = splat(-float32(end))
 	// On the wrong side there is no effect of e below 2^-33.5 as long as the gamma*L that meets it
 	// in the slope is at most 4*slopeMax, and below 2^-57 for every L. With clip the gradient is a*gamma*e*L
-	// where L is clamped: for e of 2^-162 at most 2^-125.6, with the greatest a, gamma and L. The slope's
+	// where L is clamped: for e of 2^-162.8 at most 2^-126.1, with the greatest a, gamma and L, and so +0. The slope's
 	// gamma*e is a normal number there, which for gamma below 1 ends sooner.
 	noEffect := 23.25
 	if p.form.wide() {
 		noEffect = 40
 	}
 	p.end = splat(-float32(max(end, noEffect)))
-	wrongEnd := 112.5
+	wrongEnd := 112.9
 	if c.gamma > 0 {
 		wrongEnd += math.Ln2 * float64(min(0, exponent(c.gamma)))
 	}

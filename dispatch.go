@@ -79,13 +79,25 @@ func (l *Loss) run(j *job) (Stats, error) {
 
 // normalize divides the scale of gradients by the norm, and reports one that is out of range.
 func (j *job) normalize(s *Stats) error {
+	scale, by, of := j.scale, int64(1), ""
 	switch j.norm {
 	case perCell:
-		j.scale = float32(float64(j.scale) / float64(max(1, s.Count())))
+		by, of = s.Count(), "cells"
 	case perPositive:
-		j.scale = float32(float64(j.scale) / float64(max(1, s.Positives)))
+		by, of = s.Positives, "positives"
 	}
-	return checkScale(j.scale)
+	if by > 1 {
+		scale = float32(float64(scale) / float64(by))
+	}
+	if a := math.Abs(float64(scale)); j.scale == 0 || a >= 0x1p-60 && a <= 0x1p60 {
+		j.scale = scale
+		return nil
+	}
+	const want = "neither 0 nor of a magnitude in [2^-60, 2^60]"
+	if by > 1 {
+		return fmt.Errorf("focal: scale %v over %d %s is %v: %s", j.scale, by, of, scale, want)
+	}
+	return fmt.Errorf("focal: scale %v is %s", scale, want)
 }
 
 // blocks does all cells and returns the sum.

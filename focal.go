@@ -22,7 +22,6 @@ package focal
 
 import (
 	"fmt"
-	"math"
 	"unsafe"
 )
 
@@ -162,6 +161,7 @@ func New(alpha, gamma float32, opts ...Option) (*Loss, error) {
 			return nil, fmt.Errorf("focal: alpha %v gives a class weight that is neither 0 nor at least 2^-24", alpha)
 		}
 	}
+	c.pos, c.neg = max(c.pos, 0), max(c.neg, 0) // -0 to +0
 	if c.kernel == "" {
 		c.kernel = preferred
 	}
@@ -199,14 +199,14 @@ func (l *Loss) SumGrad(grad, logits []float32, labels []uint8, scale float32) (S
 
 // MeanGrad is SumGrad for scale times the mean loss over the cells that are not
 // ignored: the reduction "mean" of PyTorch. It equals SumGrad with scale
-// float32(scale/max(1, Count)), and the Stats are those of Sum.
+// float32(float64(scale)/float64(max(1, Count))), and the Stats are those of Sum.
 func (l *Loss) MeanGrad(grad, logits []float32, labels []uint8, scale float32) (Stats, error) {
 	return l.run(&job{mode: modeGrad, norm: perCell, out: grad, logits: logits, labels: labels, scale: scale})
 }
 
 // PerPositiveGrad is SumGrad for scale times the sum over max(1, Positives), the
 // normaliser of RetinaNet. It equals SumGrad with scale
-// float32(scale/max(1, Positives)), and the Stats are those of Sum.
+// float32(float64(scale)/float64(max(1, Positives))), and the Stats are those of Sum.
 func (l *Loss) PerPositiveGrad(grad, logits []float32, labels []uint8, scale float32) (Stats, error) {
 	return l.run(&job{mode: modeGrad, norm: perPositive, out: grad, logits: logits, labels: labels, scale: scale})
 }
@@ -294,17 +294,12 @@ func (l *Loss) check(j *job) error {
 		out, in := uintptr(unsafe.Pointer(&j.out[0])), uintptr(unsafe.Pointer(&j.logits[0]))
 		same := out == in && len(j.out) == len(j.logits) && (j.mode == modeGrad || !j.strided || j.cells.identity())
 		apart := out+4*uintptr(len(j.out)) <= in || in+4*uintptr(len(j.logits)) <= out
+		if out == in && !same && len(j.out) == len(j.logits) {
+			return fmt.Errorf("focal: loss may be logits itself only where cell i is element i of the tensor")
+		}
 		if !same && !apart {
 			return fmt.Errorf("focal: %s overlaps logits without being the same slice", j.mode.output())
 		}
 	}
 	return nil
-}
-
-// checkScale reports a scale that SumGrad cannot take.
-func checkScale(s float32) error {
-	if a := math.Abs(float64(s)); s == 0 || a >= 0x1p-60 && a <= 0x1p60 {
-		return nil
-	}
-	return fmt.Errorf("focal: scale %v is neither 0 nor of a magnitude in [2^-60, 2^60]", s)
 }
