@@ -91,7 +91,8 @@ func ExampleLoss_Head() {
 	// Output: 0.434018
 }
 
-// RetinaNet divides the sum by the number of positives, at least 1.
+// RetinaNet divides the sum of an image by its number of positives, at least 1. A batch is one
+// call for each image, with scale 1 over the number of images.
 func ExampleLoss_PerPositiveGrad() {
 	l, err := focal.New(0.25, 2)
 	if err != nil {
@@ -129,9 +130,10 @@ func ExampleStats_Add() {
 	// Start anew for the sums: adding them to counts would count each cell twice. For
 	// the same reason a total that came back from an all-reduce is not added again.
 	var total focal.Stats
+	scale := float32(1 / float64(max(1, counts.Count())))
 	for i := range logits {
 		grad := make([]float32, len(logits[i]))
-		s, err := l.SumGrad(grad, logits[i], labels[i], 1/float32(counts.Count()))
+		s, err := l.SumGrad(grad, logits[i], labels[i], scale)
 		if err != nil {
 			fmt.Println(err)
 			return

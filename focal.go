@@ -13,11 +13,24 @@
 // Cells labelled Ignore are left out whatever their logit holds.
 //
 //	l, err := focal.New(0.25, 2)
+//	if err != nil {
+//		return err
+//	}
 //	grad := make([]float32, len(logits))
 //	stats, err := l.MeanGrad(grad, logits, labels, 1)
 //
 // Results do not depend on the kernel, the CPU, the alignment, the number of
-// workers or the memory layout: see contract.go for what is fixed and why.
+// workers or the memory layout: contract.go, in the source, fixes them and says why.
+//
+// Logits are float32 and may be anything. For a cell that is not ignored, NaN gives loss
+// and gradient NaN; an infinity on the right side 0 and 0, on the wrong side +Inf and -s*a_y (with
+// clip a_y times the bound of L, and 0). Where a_y is 0 all but NaN gives +0. A
+// loss or gradient whose computed magnitude is below 2^-126 is +0. Without clip, over all 2^32
+// logits, losses are within 2, 5.5 and 5.6 units in the last place for gamma 0, 1 and
+// 2, gradients within 3.4, 6.7 and 7.1; other gammas are within 16, above 4 within 16 + 3*gamma, on
+// samples.
+//
+// No call panics, and one that returns an error has written nothing.
 package focal
 
 import (
@@ -32,7 +45,7 @@ const (
 	Ignore   uint8 = 255
 )
 
-// A Kernel names one implementation of the same arithmetic.
+// A Kernel names one implementation of the same arithmetic: "avx512", "avx2", "neon" or "generic".
 type Kernel string
 
 const (
@@ -84,7 +97,9 @@ func WithClassWeights(pos, neg float32) Option {
 // before the logarithm, as common PyTorch code does, and leaves the modulating
 // factor alone: L is clamped to [-log(1-eps), -log(eps)], and where it is
 // clamped the gradient keeps only -s*a_y*q^gamma*gamma*(1-q)*L. The bounds are
-// those of float32(eps) and float32(1-eps). eps is in [0, 0.5); 0 is off.
+// those of float32(eps) and float32(1-eps): at 1e-7 the greatest L is 16.118 for positives and
+// 15.942 for negatives, and below 2^-25, where float32(1-eps) is 1, only positives have one. eps is in
+// [0, 0.5); 0 is off.
 func WithClip(eps float32) Option {
 	return func(c *config) error {
 		if !(eps >= 0 && eps < 0.5) {
@@ -191,37 +206,40 @@ func (l *Loss) Sum(logits []float32, labels []uint8) (Stats, error) {
 // SumGrad returns what Sum returns and sets grad[i] to scale times the
 // derivative of the sum with respect to logits[i], +0 where the label is
 // Ignore. grad may be logits itself and must otherwise not overlap it. scale is
-// 0 (all gradients +0) or has a magnitude in [2^-60, 2^60]. On an error nothing
-// has been written. SumGrad does not allocate with one worker.
+// 0 (all gradients +0) or has a magnitude in [2^-60, 2^60]. SumGrad does not allocate with
+// one worker.
 func (l *Loss) SumGrad(grad, logits []float32, labels []uint8, scale float32) (Stats, error) {
 	return l.run(&job{mode: modeGrad, out: grad, logits: logits, labels: labels, scale: scale})
 }
 
 // MeanGrad is SumGrad for scale times the mean loss over the cells that are not
 // ignored: the reduction "mean" of PyTorch. It equals SumGrad with scale
-// float32(float64(scale)/float64(max(1, Count))), and the Stats are those of Sum.
+// float32(float64(scale)/float64(max(1, Count))), which must be in the range of SumGrad, and the
+// Stats are those of Sum. MeanGrad does not allocate with one worker.
 func (l *Loss) MeanGrad(grad, logits []float32, labels []uint8, scale float32) (Stats, error) {
 	return l.run(&job{mode: modeGrad, norm: perCell, out: grad, logits: logits, labels: labels, scale: scale})
 }
 
 // PerPositiveGrad is SumGrad for scale times the sum over max(1, Positives), the
 // normaliser of RetinaNet. It equals SumGrad with scale
-// float32(float64(scale)/float64(max(1, Positives))), and the Stats are those of Sum.
+// float32(float64(scale)/float64(max(1, Positives))), which must be in the range of SumGrad, and
+// the Stats are those of Sum. Libraries that normalise each image by itself need a call for each
+// image. PerPositiveGrad does not allocate with one worker.
 func (l *Loss) PerPositiveGrad(grad, logits []float32, labels []uint8, scale float32) (Stats, error) {
 	return l.run(&job{mode: modeGrad, norm: perPositive, out: grad, logits: logits, labels: labels, scale: scale})
 }
 
 // Each sets loss[i] to the loss of cell i, +0 where the label is Ignore: the
 // reduction "none" of PyTorch. loss may be logits itself and must otherwise not
-// overlap it. On an error nothing has been written. Each does not allocate with
-// one worker.
+// overlap it. Each does not allocate with one worker.
 func (l *Loss) Each(loss, logits []float32, labels []uint8) error {
 	_, err := l.run(&job{mode: modeEach, out: loss, logits: logits, labels: labels})
 	return err
 }
 
 // Count returns the counts of labels alone; its Sum is 0. Shards that share one
-// mean count first, add the counts up, and then call SumGrad.
+// mean count first, add the counts up, and then call SumGrad with scale
+// float32(1/float64(max(1, Count))). A label that is none is an error. Count does not allocate.
 func Count(labels []uint8) (Stats, error) {
 	return countLabels(preferred, labels, 1)
 }

@@ -13,8 +13,8 @@ import (
 // Cell i is element i%Len of run i/Len; labels are in that order.
 type Channel struct{ Offset, Runs, Step, Len, Stride, Size int }
 
-// Cells returns the number of cells, Runs*Len, or 0 when that is not a number of
-// cells (a negative field or an overflow).
+// Cells returns the number of cells, Runs*Len, or 0 if one of them is negative or the product
+// overflows.
 func (c Channel) Cells() int {
 	n, ok := mul(c.Runs, c.Len)
 	if !ok {
@@ -118,7 +118,9 @@ func (c Channel) fits(name string, n int) error {
 }
 
 // A Shape is that of a detector's raw output: Batch images, Anchors boxes per
-// position, Attrs numbers per box, on a grid of Height by Width.
+// position, Attrs numbers per box, on a grid of Height by Width. A negative dimension, a product that
+// overflows int and an attribute that is not one of Attrs are errors. A shape with a dimension of 0
+// has no cells, and its channel fits a tensor of any length.
 type Shape struct{ Batch, Anchors, Attrs, Height, Width int }
 
 // NCHW returns the channel of attribute attr in a tensor [B, A*attrs, H, W]: B*A
@@ -160,7 +162,7 @@ func (s Shape) size(attr int) (int, error) {
 		}
 	}
 	if attr < 0 || attr >= s.Attrs {
-		return 0, fmt.Errorf("focal: attribute %d of %d", attr, s.Attrs)
+		return 0, fmt.Errorf("focal: attribute %d: a box has %d, the first is 0", attr, s.Attrs)
 	}
 	if empty {
 		return 0, nil
@@ -177,7 +179,9 @@ type Head struct {
 }
 
 // Head binds l to a channel. The results have the bits that the Loss gives for
-// the channel's cells copied into one slice.
+// the channel's cells copied into one slice. A channel that has a negative field, overflows int, reaches
+// beyond its Size or has two cells in one place is an error. The methods of a Head allocate as
+// little as those of the Loss: nothing with one worker.
 func (l *Loss) Head(c Channel) (*Head, error) {
 	if l == nil || l.params.kernel == "" {
 		return nil, fmt.Errorf("focal: nil or zero Loss: use New")
@@ -229,7 +233,8 @@ func (h *Head) PerPositiveGrad(grad, logits []float32, labels []uint8, scale flo
 	return h.run(&job{mode: modeGrad, norm: perPositive, out: grad, logits: logits, labels: labels, scale: scale})
 }
 
-// Each is Loss.Each of the channel: loss has one entry per cell.
+// Each is Loss.Each of the channel: loss has one entry per cell. It may be logits itself only if the
+// channel is the whole tensor in order.
 func (h *Head) Each(loss, logits []float32, labels []uint8) error {
 	_, err := h.run(&job{mode: modeEach, out: loss, logits: logits, labels: labels})
 	return err

@@ -16,12 +16,18 @@ func channelOf(logits, labels []int, layout string, attr int) (focal.Channel, er
 		return focal.Channel{Runs: 1, Step: n, Len: n, Stride: 1, Size: n}, err
 	}
 	if s, ok := headShape(logits, labels, layout); ok {
+		if attr < 0 || attr >= s.Attrs {
+			return focal.Channel{}, fmt.Errorf("-attr %d: an anchor of this head has attributes 0 to %d", attr, s.Attrs-1)
+		}
 		if layout == nhwc {
 			return s.NHWC(attr)
 		}
 		return s.NCHW(attr)
 	}
-	err := fmt.Errorf("shape %s does not fit labels of shape %s with -layout %s", tuple(logits), tuple(labels), layout)
+	err := fmt.Errorf("shape %s does not fit labels of shape %s", tuple(logits), tuple(labels))
+	if len(logits) == 4 && len(labels) == 4 {
+		err = fmt.Errorf("%w with -layout %s", err, layout)
+	}
 	for _, other := range layouts {
 		if _, ok := headShape(logits, labels, other); ok {
 			err = fmt.Errorf("%w: try -layout %s", err, other)

@@ -18,7 +18,8 @@ const lossUsage = `usage: focal loss [flags] LOGITS.npy LABELS.npy
 
 Prints the focal loss of float32 logits against uint8 labels (0 negative,
 1 positive, 255 ignored). LOGITS has the shape of LABELS, or is the raw output
-of a detector's head, of which one attribute per anchor is the logit.
+of a detector's head, of which one attribute per anchor is the logit; -layout
+and -attr are for such a head alone.
 
   -alpha A         weight A for positives, 1-A for negatives; -1: both 1 (default 0.25)
   -gamma G         exponent of the modulating factor (default 2)

@@ -50,7 +50,9 @@ func main() {
 func run(args []string, stdout, stderr io.Writer) int {
 	who, err := dispatch(args, stdout)
 	if err != nil {
-		fmt.Fprintf(stderr, "%s: %s\n", who, oneLine(err.Error()))
+		line := who + ": " + oneLine(err.Error())
+		// Whose error it is has been said.
+		fmt.Fprintln(stderr, strings.Replace(line, ": focal: ", ": ", 1))
 		var own statusError
 		if errors.As(err, &own) {
 			return own.status

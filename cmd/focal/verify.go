@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -101,6 +102,8 @@ func parseVerify(args []string) (verifyOptions, error) {
 		return o, fmt.Errorf("-workers %d, must not be negative", o.workers)
 	case every < 1 || every > 1<<31:
 		return o, fmt.Errorf("-every %d, want 1 to 2147483648", every)
+	case o.plot != "" && filepath.Ext(o.plot) != ".svg":
+		return o, fmt.Errorf("-plot %s: the drawing is SVG, want a name that ends in .svg", o.plot)
 	case o.audit < 0:
 		return o, fmt.Errorf("-audit %d, must not be negative", o.audit)
 	}

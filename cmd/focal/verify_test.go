@@ -182,6 +182,10 @@ $`)
 func TestVerifyBadFlags(t *testing.T) {
 	dir := t.TempDir()
 	protected := save(t, dir, "file", nil)
+	directory := filepath.Join(t.TempDir(), "d.svg")
+	if err := os.Mkdir(directory, 0o777); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		args []string
 		want string
@@ -204,9 +208,10 @@ func TestVerifyBadFlags(t *testing.T) {
 		{[]string{"-bound-loss", "-1"}, "-bound-loss -1"},
 		{[]string{"-bound-grad", "NaN"}, "-bound-grad NaN"},
 		{[]string{"-plot", filepath.Join(dir, "nowhere", "p.svg")}, "nowhere"},
-		{[]string{"-plot", dir}, "not a regular file"},
+		{[]string{"-plot", directory}, "not a regular file"},
+		{[]string{"-plot", filepath.Join(dir, "p.png")}, ".svg"},
 		{[]string{"-state", filepath.Join(protected, "s")}, protected},
-		{[]string{"-state", filepath.Join(dir, "s"), "-plot", filepath.Join(dir, "s")}, "-state and -plot"},
+		{[]string{"-state", filepath.Join(dir, "s.svg"), "-plot", filepath.Join(dir, "s.svg")}, "-state and -plot"},
 		{[]string{"-state", protected}, protected + ": not a"},
 	} {
 		mustFail(t, append([]string{"verify"}, c.args...), "focal verify: ", c.want)
