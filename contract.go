@@ -63,7 +63,8 @@ import "math"
 // # Special logits
 //
 // An assembly kernel stops in front of a step of cells that has a NaN or a logit of at
-// least 2^20 in magnitude, and the oracle does the rest of the group; it alone
+// least 2^20 in magnitude. In ignored cells and on the right side a smaller one gives the same, and the
+// kernel does the rest of the group with that. Otherwise the oracle does it; it alone
 // knows the special cases (genericCell), and no sum in a kernel's scale overflows
 // before that.
 //
@@ -79,6 +80,7 @@ import "math"
 // block sums in the order of the blocks. Nothing depends on who computes a block.
 const (
 	groupCells = 64
+	rowCells   = 16
 
 	// blockCells is the unit of the reduction and of the workers: small enough that one
 	// assembly call, which cannot be preempted, takes microseconds, and that workers end
@@ -137,7 +139,7 @@ const (
 	slopeRight = 0x1p+37
 	slopeWrong = 0x1p-27
 
-	huge     = 0x1p20 // an assembly kernel leaves groups with a logit of this magnitude to the oracle
+	huge     = 0x1p20 // an assembly kernel stops at a logit of this magnitude
 	slopeMax = 128    // L that enters the plain slope: above, e*L has no effect
 )
 

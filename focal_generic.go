@@ -278,17 +278,17 @@ func genericCell(f *frame, x float32, label uint8, grad bool) (loss, slope float
 	return loss, slope
 }
 
-// genericGroup does columns from..15 of the group at out, logits and labels, and
+// genericGroup does columns from and on of the group at out, logits and labels, and
 // adds the group to f.lanes. An assembly kernel did the columns before and left their T in f.column, in
 // its scale.
 func genericGroup(f *frame, m mode, out, logits []float32, labels []uint8, from int) {
 	for i := range from {
 		f.column[i] = float32(float64(f.column[i]) * f.p.unscaleSum)
 	}
-	for i := from; i < 16; i++ {
+	for i := from; i < rowCells; i++ {
 		var l [4]float32
 		for row := range l {
-			k := i + 16*row
+			k := i + rowCells*row
 			loss, slope := genericCell(f, logits[k], labels[k], m == modeGrad)
 			l[row] = loss
 			switch m {

@@ -372,3 +372,63 @@ func TestNoSubnormals(t *testing.T) {
 		}
 	}
 }
+
+// TestTamed: a group whose special logits make no difference goes to the kernel, with the oracle's bits.
+func TestTamed(t *testing.T) {
+	inf := float32(math.Inf(1))
+	rng := rand.New(rand.NewPCG(27, 28))
+	for _, k := range Kernels()[:len(Kernels())-1] {
+		for _, gamma := range testGammas {
+			for _, clip := range testClips {
+				l := must(t, 0.25, gamma, WithClip(clip), WithKernel(k))
+				for i := range 3 * 4 * 8 {
+					m, column := mode(i%3), i/3%4*4
+					x, y := make([]float32, groupCells), make([]uint8, groupCells)
+					for c := range x {
+						x[c], y[c] = float32(rng.NormFloat64()*9), uint8(rng.IntN(2))
+						switch rng.IntN(4) {
+						case 0:
+							x[c], y[c] = specials[rng.IntN(len(specials))], Ignore
+						case 1:
+							x[c] = [...]float32{huge, 1e30, inf}[rng.IntN(3)]
+							if y[c] == Negative {
+								x[c] = -x[c]
+							}
+						}
+					}
+					if c := rng.IntN(groupCells); c%rowCells < column {
+						x[c], y[c] = nan, Positive // it is done
+					}
+					var f frame
+					f.set(&l.params, &job{mode: m, scale: 1})
+					for c := range f.column {
+						f.column[c] = l.params.power * rng.Float32()
+						f.lanes[c%8] = float64(l.params.power) * rng.Float64()
+					}
+					g := f
+					got, want := slices.Repeat([]float32{42}, groupCells), slices.Repeat([]float32{42}, groupCells)
+					if m == modeSum {
+						got, want = nil, nil
+					}
+					if !f.tamed(got, x, y, column) {
+						t.Fatalf("kernel %s gamma %v: not tamed", k, gamma)
+					}
+					genericGroup(&g, m, want, x, y, column)
+					if c := sameBits(got, want); c >= 0 {
+						t.Fatalf("kernel %s gamma %v clip %v column %d: cell %d (%v %d mode %d) is %v, want %v", k, gamma, clip, column, c, x[c], y[c], m, got[c], want[c])
+					}
+					if f.lanes != g.lanes {
+						t.Fatalf("kernel %s gamma %v clip %v column %d: lanes %v, want %v", k, gamma, clip, column, f.lanes, g.lanes)
+					}
+					// On the wrong side it must be left to the oracle.
+					x[column], y[column] = [...]float32{nan, inf, huge}[rng.IntN(3)], Negative
+					before := slices.Clone(got)
+					g = f
+					if f.tamed(got, x, y, column) || f != g || sameBits(got, before) >= 0 {
+						t.Fatalf("kernel %s gamma %v: something done in vain", k, gamma)
+					}
+				}
+			}
+		}
+	}
+}
