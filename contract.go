@@ -252,7 +252,7 @@ type params struct {
 	signedWeight vec // with those of positives negative
 	end          vec // without clip, -|w| is raised to this: beyond, all is tiny or e has no effect
 	right        vec // with clip and in general gamma, w is raised to this: beyond, all is tiny
-	wrongEnd     vec // with clip, -|w| is raised to this on the wrong side: beyond, e has no effect
+	wrongEnd     vec // with clip, what that leaves of -|w| is raised to this: beyond, e has no effect
 	tiny         vec // the greatest loss that is too small, in the kernel's scale
 	least        vec // the next one: the least that is not
 	unscale      vec // what brings a plain loss, or a wide one times unwide, to its own scale
@@ -328,7 +328,7 @@ func newParams(c *config) params {
 	p.end = splat(-float32(max(end, noEffect)))
 	wrongEnd := 112.9
 	if c.gamma > 0 {
-		wrongEnd += math.Ln2 * float64(min(0, exponent(c.gamma)))
+		wrongEnd += float64(math.Ln2 * float64(min(0, exponent(c.gamma))))
 	}
 	p.wrongEnd = splat(-float32(wrongEnd))
 
@@ -361,7 +361,7 @@ func exponent(x float32) int { return int(math.Float32bits(x)>>23&0xFF) - 127 }
 func (p *params) setSafe() {
 	bits := float64(124 + min(p.leastWeight, 0))
 	p.safeBit = math.Ln2 / (float64(p.gamma[0]) + 1)
-	p.safeBits = bits*p.safeBit - math.Ln2
+	p.safeBits = float64(bits*p.safeBit) - math.Ln2
 	p.unclamped = min(-float64(p.end[0]), -float64(p.right[0]))
 	if p.form.clip() {
 		// As half of e is left of q, q is not clamped, and so L is not, on either side.
@@ -374,7 +374,7 @@ func (p *params) setSafe() {
 // safe returns the magnitude of a logit below which no loss is tiny, and no gradient before or after it is
 // multiplied by a scale of at least 2^exp, exp <= 0, and nothing is clamped.
 func (p *params) safe(exp int) float32 {
-	return float32(max(0, min(p.unclamped, p.safeBits+float64(exp)*p.safeBit)))
+	return float32(max(0, min(p.unclamped, p.safeBits+float64(float64(exp)*p.safeBit))))
 }
 
 func chooseForm(gamma, clip float32) form {

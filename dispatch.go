@@ -53,7 +53,7 @@ func (l *Loss) run(j *job) (Stats, error) {
 		j.cells.Runs, j.cells.Len, j.cells.Stride = 1, len(j.labels), 1
 	}
 	workers := l.workers
-	if workers == 0 {
+	if workers == 0 && len(j.labels) > blockCells { // what little there is needs one; asking takes 10 ns
 		workers = runtime.GOMAXPROCS(0)
 	}
 	stats, err := countLabels(l.params.kernel, j.labels, workers)
@@ -215,8 +215,8 @@ func share(workers, tasks int, work func(next func() (task int, ok bool))) {
 	for range workers - 1 {
 		wg.Go(worker)
 	}
+	defer wg.Wait() // even if a fault in the caller's slices is recovered
 	worker()
-	wg.Wait()
 }
 
 // Cells of one run are worth passing in place if the run is long; short runs are
@@ -468,14 +468,6 @@ func genericTail(f *frame, m mode, out, logits []float32, labels []uint8) {
 	copy(y[:], labels)
 	genericGroup(f, m, x[:], x[:], y[:], 0)
 	copy(out, x[:])
-}
-
-// from returns s from index i on, nil if s is nil.
-func from(s []float32, i int) []float32 {
-	if s == nil {
-		return nil
-	}
-	return s[i:]
 }
 
 // countLabels counts labels of each kind and reports the first that is none.

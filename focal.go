@@ -149,8 +149,8 @@ type Loss struct {
 }
 
 // New returns the focal loss with the given alpha and gamma. Alpha is in
-// [0, 1], or -1 for no weighting (both classes 1); neither alpha nor 1-alpha
-// may be a positive number below 2^-24. Gamma is 0 or in [2^-10, 64].
+// [0, 1] but not a positive number below 2^-24, or -1 for no weighting (both
+// classes 1). Gamma is 0 or in [2^-10, 64].
 func New(alpha, gamma float32, opts ...Option) (*Loss, error) {
 	if !(alpha == -1 || alpha >= 0 && alpha <= 1) {
 		return nil, fmt.Errorf("focal: alpha %v is neither -1 nor in [0, 1]", alpha)
@@ -172,8 +172,8 @@ func New(alpha, gamma float32, opts ...Option) (*Loss, error) {
 			return nil, fmt.Errorf("focal: class weights need alpha -1, not %v", alpha)
 		}
 		c.pos, c.neg = alpha, 1-alpha
-		if !validWeight(c.pos) || !validWeight(c.neg) {
-			return nil, fmt.Errorf("focal: alpha %v gives a class weight that is neither 0 nor at least 2^-24", alpha)
+		if !validWeight(alpha) { // then 1-alpha is, rounded
+			return nil, fmt.Errorf("focal: alpha %v is a positive number below 2^-24", alpha)
 		}
 	}
 	c.pos, c.neg = max(c.pos, 0), max(c.neg, 0) // -0 to +0

@@ -11,7 +11,7 @@ import (
 // The AVX2 kernel also uses fused multiply-add, which CPUID reports apart.
 var hasAVX2 = cpu.X86.HasAVX2 && cpu.X86.HasFMA
 
-// The AVX-512 kernel uses AVX512F, and AVX512BW and POPCNT for labels, and AVX2 for short tails.
+// The AVX-512 kernel uses AVX512F and AVX512BW, POPCNT for labels, and AVX2 for short tails.
 var hasAVX512 = hasAVX2 && cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasPOPCNT
 
 func archKernels() []Kernel {

@@ -67,9 +67,9 @@
 
 #define K(k) (32*k)(COEF)
 
-// A macro for each row and its registers. Of the leaving step: q, which holds Q, L and the loss; t and
-// e are free for it before ROUND and after OUT. Of the entering one: x to r, and p.
-// Y12-15 are for the moment.
+// A macro for each row and its registers. Of the leaving step: q, which holds Q, L and the loss; t; and e,
+// which is where OUT or TAKE has left it until ROUND. Of the entering one: x to r, and p. They share
+// registers, so the leaving step has q alone from ROUND to OUT. Y12-15 are for the moment.
 #define LEAVE(ROW) \
 	ROW(0, Y0, Y4, Y8) \
 	ROW(1, Y1, Y5, Y9) \
@@ -181,7 +181,7 @@ within:
 #define EXPEND(j, r, p) VFMADD213PS r, r, p
 
 // OUT: e and e^2 from t = exp(r) - 1; wide, e times 2^64 and what it is the sum of, and e as an
-// argument. Clobbers t, y, Y12-15.
+// argument, which stays in t. Clobbers y, Y12-15.
 #define OUTROWS(k, l, ROW) \
 	VMOVUPS K(k), Y12 \
 	VMOVUPS K(l), Y13 \
@@ -196,10 +196,10 @@ within:
 	VMOVUPS NEWPOWEROF2(j), Y14 \
 	VADDPS Y12, t, y \
 	SQUAREEXP(t) \
-	VPADDD Y14, y, y \
+	VPADDD Y14, y, t \
 	VPADDD Y14, Y14, Y14 \
 	VPADDD Y14, Y15, Y15 \
-	VMOVUPS y, NEWE(j) \
+	VMOVUPS t, NEWE(j) \
 	VMOVUPS Y15, NEWE2(j)
 
 #define OUTPLAIN OUTROWS(const_kOne, const_kTwo, OUTPLAINROW)
@@ -210,19 +210,19 @@ within:
 	VMOVUPS NEWPOWEROF2(j), Y15 \
 	VMULPS src, Y15, t \
 	VADDPS t, Y15, Y15 \
-	VPMAXSD LEAST, Y15, y \
 	VMOVUPS t, NEWTS(j) \
+	VPMAXSD LEAST, Y15, y \
 	WHOLE(j) \
 	VPSUBD BITS, y, y \
 	VMOVUPS y, NEWEF(j)
 
 #define WHOLE(j) VMOVUPS Y15, NEWE(j)
-#define OUTWIDEROW(j, y, t) OUTWIDEBY(j, t, t, y, Y12, Y13, WHOLE)
+#define OUTWIDEROW(j, y, t) OUTWIDEBY(j, t, t, t, Y12, Y13, WHOLE)
 #define OUTWIDE OUTROWS(const_kLeastWide, const_kWideBits, OUTWIDEROW)
 
 // OUTPARTS: OUTWIDE for gamma 0 without gradients, where only the parts of e are used.
 #define NOTWHOLE(j)
-#define OUTPARTSROW(j, y, t) OUTWIDEBY(j, t, t, y, Y12, Y13, NOTWHOLE)
+#define OUTPARTSROW(j, y, t) OUTWIDEBY(j, t, t, t, Y12, Y13, NOTWHOLE)
 #define OUTPARTS OUTROWS(const_kLeastWide, const_kWideBits, OUTPARTSROW)
 
 // KEEPT and OUTLATER: OUTWIDE in two parts, the second of which goes between other work and clobbers Y13-15 alone.
@@ -271,9 +271,9 @@ within:
 	VFMADD132PS ARG(2), Y12, Y2 \
 	VFMADD132PS ARG(3), Y12, Y3
 
-// TAKE: e from its slot.
-#define TAKEPLAIN(j, q, t, e) VMOVUPS E(j), e
-#define TAKEWIDE(j, q, t, e) VMOVUPS EF(j), e
+// TAKE: e of the step that has just been entered from its slot, for a MODE that clobbers it.
+#define TAKEPLAIN(j, q, t, e) VMOVUPS NEWE(j), e
+#define TAKEWIDE(j, q, t, e) VMOVUPS NEWEF(j), e
 
 // ONSIDE: r = right where w is negative, else wrong.
 #define ONSIDE(w, right, wrong, r) VBLENDVPS w, right, wrong, r
@@ -772,8 +772,7 @@ sloped: \
 	OUT_
 
 // LEAVELAST: of the leaving step L in Y0-3 and a * q^gamma, and KEEP.
-#define LEAVELAST(TAKE, DENOMINATOR, ONE, SOFTPLUS, MODULATE, KEEP) \
-	LEAVE(TAKE) \
+#define LEAVELAST(DENOMINATOR, ONE, SOFTPLUS, MODULATE, KEEP) \
 	DENOMINATOR \
 	LOGBEGIN \
 	LOG(const_kLogQ6) \
@@ -791,14 +790,13 @@ sloped: \
 
 // BOTH: both at once. A chain of dependent instructions is spread over the whole; the order is
 // measured.
-#define BOTH(WEIGHTS, CLAMP, ROUND, OUT_, TAKE, ARG, DENOMINATOR, ONE, SOFTPLUS, MODULATE, KEEP) \
+#define BOTH(WEIGHTS, CLAMP, ROUND, OUT_, ARG, DENOMINATOR, ONE, SOFTPLUS, MODULATE, KEEP) \
 	VMOVUPS WEIGHTS(PARAMS), Y13 \
 	DECODE(0, Y4) \
 	DECODE(1, Y5) \
 	LOGBEGIN \
 	DECODE(2, Y6) \
 	DECODE(3, Y7) \
-	LEAVE(TAKE) \
 	LOG(const_kLogQ6) \
 	LOG(const_kLogQ5) \
 	LIMIT(CLAMP, withinNext) \
@@ -866,10 +864,11 @@ advance: \
 	SHRQ $2, AX \
 	ADDQ AX, LABELS \
 entering: \
-	BOTH(WEIGHTS, CLAMP, ROUND, OUT_, TAKE, ARG, DENOMINATOR, ONE, SOFTPLUS, MODULATE, KEEP) \
+	BOTH(WEIGHTS, CLAMP, ROUND, OUT_, ARG, DENOMINATOR, ONE, SOFTPLUS, MODULATE, KEEP) \
 left: \
 	REST \
 	MODE \
+	LEAVE(TAKE) \
 	XCHGQ LEAVING, ENTERING \
 	ADDQ ADVANCE, OUT \
 	MOVQ ADVANCE, AX \
@@ -894,19 +893,19 @@ enterLast: \
 	PCALIGN $32 \
 last: \
 	OUTLAST \
-	LEAVELAST(TAKE, DENOMINATOR, ONE, SOFTPLUS, MODULATE, KEEP) \
+	LEAVELAST(DENOMINATOR, ONE, SOFTPLUS, MODULATE, KEEP) \
 	JMP left \
 special: \
 	RET
 
 #define PLAIN(sum, each, grad, DENOMINATOR, MODULATE) \
-	VARIANT(sum, params_weight, CLAMP, ROUNDPLAIN, OUTPLAIN, OUTPLAIN, NOOUT, TAKEPLAIN, E, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUE, DONE, SUM) \
-	VARIANT(each, params_weight, CLAMP, ROUNDPLAIN, OUTPLAIN, OUTPLAIN, NOOUT, TAKEPLAIN, E, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUE, DONE, EACHPLAIN) \
+	VARIANT(sum, params_weight, CLAMP, ROUNDPLAIN, OUTPLAIN, OUTPLAIN, NOOUT, NOROW, E, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUE, DONE, SUM) \
+	VARIANT(each, params_weight, CLAMP, ROUNDPLAIN, OUTPLAIN, OUTPLAIN, NOOUT, NOROW, E, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUE, DONE, EACHPLAIN) \
 	VARIANT(grad, params_signedWeight, CLAMP, ROUNDPLAIN, OUTPLAIN, OUTPLAIN, NOOUT, TAKEPLAIN, E, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, KEEPM, DONE, GRADPLAIN)
 
 #define WIDE(sum, each, grad, OUT_, DENOMINATOR, SOFTPLUS, MODULATE, VALUE, KEEP, GRAD) \
-	VARIANT(sum, params_weight, CLAMP, ROUNDWIDE, OUT_, OUT_, NOOUT, TAKEWIDE, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, VALUE, DONE, SUM) \
-	VARIANT(each, params_weight, CLAMP, ROUNDWIDE, OUT_, OUT_, NOOUT, TAKEWIDE, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, VALUE, DONE, EACHWIDE) \
+	VARIANT(sum, params_weight, CLAMP, ROUNDWIDE, OUT_, OUT_, NOOUT, NOROW, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, VALUE, DONE, SUM) \
+	VARIANT(each, params_weight, CLAMP, ROUNDWIDE, OUT_, OUT_, NOOUT, NOROW, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, VALUE, DONE, EACHWIDE) \
 	VARIANT(grad, params_signedWeight, CLAMP, ROUNDWIDE, OUTWIDE, OUTWIDE, NOOUT, TAKEWIDE, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, KEEP, DONE, GRAD)
 
 // LATER: the loss must wait for REST.
@@ -937,23 +936,23 @@ LATER(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, OUTCLIP2, OUTCLIP2, NOOUT, BYSE
 LATER(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, OUTWIDE, KEEPT, KEEPNONE, BYNONE, LOG1PWIDE, NOMODULATE, NOTHING, POWEREDCLIP, POWEREDCLIP, GRADCLIP)
 
 // The variants by form and mode.
-#define ROW(form, sum, each, grad) \
+#define FORM(form, sum, each, grad) \
 DATA variants<>+(24*form+0)(SB)/8, $sum<>(SB) \
 DATA variants<>+(24*form+8)(SB)/8, $each<>(SB) \
 DATA variants<>+(24*form+16)(SB)/8, $grad<>(SB)
 
-ROW(const_plain15, plain15Sum, plain15Each, plain15Grad)
-ROW(const_plain2, plain2Sum, plain2Each, plain2Grad)
-ROW(const_plain3, plain3Sum, plain3Each, plain3Grad)
-ROW(const_plain4, plain4Sum, plain4Each, plain4Grad)
-ROW(const_wide0, wide0Sum, wide0Each, wide0Grad)
-ROW(const_wide05, wide05Sum, wide05Each, wide05Grad)
-ROW(const_wide1, wide1Sum, wide1Each, wide1Grad)
-ROW(const_wideAny, wideAnySum, wideAnyEach, wideAnyGrad)
-ROW(const_clip0, clip0Sum, clip0Each, clip0Grad)
-ROW(const_clip1, clip1Sum, clip1Each, clip1Grad)
-ROW(const_clip2, clip2Sum, clip2Each, clip2Grad)
-ROW(const_clipAny, clipAnySum, clipAnyEach, clipAnyGrad)
+FORM(const_plain15, plain15Sum, plain15Each, plain15Grad)
+FORM(const_plain2, plain2Sum, plain2Each, plain2Grad)
+FORM(const_plain3, plain3Sum, plain3Each, plain3Grad)
+FORM(const_plain4, plain4Sum, plain4Each, plain4Grad)
+FORM(const_wide0, wide0Sum, wide0Each, wide0Grad)
+FORM(const_wide05, wide05Sum, wide05Each, wide05Grad)
+FORM(const_wide1, wide1Sum, wide1Each, wide1Grad)
+FORM(const_wideAny, wideAnySum, wideAnyEach, wideAnyGrad)
+FORM(const_clip0, clip0Sum, clip0Each, clip0Grad)
+FORM(const_clip1, clip1Sum, clip1Each, clip1Grad)
+FORM(const_clip2, clip2Sum, clip2Each, clip2Grad)
+FORM(const_clipAny, clipAnySum, clipAnyEach, clipAnyGrad)
 GLOBL variants<>(SB), NOPTR, $(24*const_numForms)
 
 // FILL: ignored cells in the copy; logits in the first of every two times 32 bytes, or the second. Clobbers Y0, Y1.

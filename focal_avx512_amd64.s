@@ -16,7 +16,7 @@
 // and only flush tiny results. Where all logits of a step are below frame.safe, what only tiny or clamped
 // results need is left out.
 //
-// AVX512F is needed; the label pass also needs AVX512BW and POPCNT.
+// AVX512F and AVX512BW are needed; the label pass also needs POPCNT.
 //
 // Registers that live through a variant:
 #define FRAME DI
@@ -670,6 +670,7 @@ finished:
 #define VARIANT(name, LOSS, CLAMP, ROUND, SPLIT, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5, REST, MODE, BACK, OUT_, AFTER) \
 TEXT name<>(SB), NOSPLIT|NOFRAME, $0-0 \
 	LEAVE(NONE) \
+	KXORW OLDTINY, OLDTINY, OLDTINY \
 	ENTERFIRST(CLAMP, ROUND, SPLIT) \
 	OUT_ \
 	KMOVW NEWTINY, TINY \
@@ -749,23 +750,23 @@ WIDE(clip2Sum, clip2Each, clip2Grad, LOSS, CLAMPCLIP, SQUARE1, SQUARE2, DIVIDE, 
 WIDE(clipAnySum, clipAnyEach, clipAnyGrad, LOSS, CLAMPCLIP, NOROW, NOROW, NOROW, WIDE1, WIDE2, NOROW, NOROW, NOROW, POWEREDCLIP, EACHESWIDE, SLOPESCLIP, TAKEN, OUTWIDE)
 
 // The variants by form and mode.
-#define ROW(form, sum, each, grad) \
+#define FORM(form, sum, each, grad) \
 DATA variants<>+(24*form+0)(SB)/8, $sum<>(SB) \
 DATA variants<>+(24*form+8)(SB)/8, $each<>(SB) \
 DATA variants<>+(24*form+16)(SB)/8, $grad<>(SB)
 
-ROW(const_plain15, plain15Sum, plain15Each, plain15Grad)
-ROW(const_plain2, plain2Sum, plain2Each, plain2Grad)
-ROW(const_plain3, plain3Sum, plain3Each, plain3Grad)
-ROW(const_plain4, plain4Sum, plain4Each, plain4Grad)
-ROW(const_wide0, wide0Sum, wide0Each, wide0Grad)
-ROW(const_wide05, wide05Sum, wide05Each, wide05Grad)
-ROW(const_wide1, wide1Sum, wide1Each, wide1Grad)
-ROW(const_wideAny, wideAnySum, wideAnyEach, wideAnyGrad)
-ROW(const_clip0, clip0Sum, clip0Each, clip0Grad)
-ROW(const_clip1, clip1Sum, clip1Each, clip1Grad)
-ROW(const_clip2, clip2Sum, clip2Each, clip2Grad)
-ROW(const_clipAny, clipAnySum, clipAnyEach, clipAnyGrad)
+FORM(const_plain15, plain15Sum, plain15Each, plain15Grad)
+FORM(const_plain2, plain2Sum, plain2Each, plain2Grad)
+FORM(const_plain3, plain3Sum, plain3Each, plain3Grad)
+FORM(const_plain4, plain4Sum, plain4Each, plain4Grad)
+FORM(const_wide0, wide0Sum, wide0Each, wide0Grad)
+FORM(const_wide05, wide05Sum, wide05Each, wide05Grad)
+FORM(const_wide1, wide1Sum, wide1Each, wide1Grad)
+FORM(const_wideAny, wideAnySum, wideAnyEach, wideAnyGrad)
+FORM(const_clip0, clip0Sum, clip0Each, clip0Grad)
+FORM(const_clip1, clip1Sum, clip1Each, clip1Grad)
+FORM(const_clip2, clip2Sum, clip2Each, clip2Grad)
+FORM(const_clipAny, clipAnySum, clipAnyEach, clipAnyGrad)
 GLOBL variants<>(SB), NOPTR, $(24*const_numForms)
 
 // MASKS: K1 = mask of the first CX of 64 cells; K1 to K4, in their low 16 bits, of each row. Clobbers R14.
