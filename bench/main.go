@@ -11,15 +11,18 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
+	"unicode"
 )
 
 const usage = `usage: go run ./bench [-quick] [-run REGEXP] [-rivals LIST] [-name NAME]
                       [-o FILE] [-benchfmt FILE]
-       go run ./bench report [-o report.html] [-model FILE] RESULT.json ...
+       go run ./bench report [-o report.html] RESULT.json ... [MODEL.json]
 
 The first form measures, from the root of the repository, and prints tables; it
 takes about two minutes and 2 GB of memory, with -quick ten seconds and 1 GB. The
-second makes a page of the results of one or several machines.
+second makes a page of the results of one or several machines, and of a static
+model if one is among the files.
 `
 
 func main() {
@@ -47,6 +50,23 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintln(stderr, "bench:", err)
 	return 2
+}
+
+// command returns the command line of arguments, as a shell reads it.
+func command(args ...string) string {
+	line := "go run ./bench"
+	for _, arg := range args {
+		if arg == "" || strings.ContainsFunc(arg, special) {
+			arg = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+		}
+		line += " " + arg
+	}
+	return line
+}
+
+// special reports whether a shell might not leave a character as it is.
+func special(r rune) bool {
+	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_./,:=+@%", r)
 }
 
 // newFlags returns an empty set of flags that prints usage as its help.

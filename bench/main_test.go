@@ -23,28 +23,32 @@ func bench(t *testing.T, args ...string) (code int, stdout, stderr string) {
 func TestQuick(t *testing.T) {
 	dir := t.TempDir()
 	jsonFile, benchfmtFile, page := filepath.Join(dir, "r.json"), filepath.Join(dir, "r.txt"), filepath.Join(dir, "r.html")
-	code, stdout, stderr := bench(t, "-quick", "-rivals", "none", "-testdata", "../testdata", "-run", "op=Sum/gamma=2/clip=0/n=169/", "-o", jsonFile, "-benchfmt", benchfmtFile)
+	code, stdout, stderr := bench(t, "-quick", "-rivals", "none", "-name", "A machine", "-testdata", "../testdata", "-run", "op=Sum/gamma=2/clip=0/n=169/", "-o", jsonFile, "-benchfmt", benchfmtFile)
 	if code != 0 || stderr != "" {
 		t.Fatalf("exit code %d, %s", code, stderr)
 	}
 	if !strings.Contains(stdout, "Sum by number of cells") || !strings.Contains(stdout, "\n169 ") {
 		t.Errorf("no table of the case:\n%s", stdout)
 	}
-	r, err := readFile(jsonFile, result.Read)
+	text, err := os.ReadFile(jsonFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, _, err := readInput(text)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if s := r.Find(result.Base("generic", "Sum", 169)); s == nil || len(s.Samples) != r.Rounds {
 		t.Errorf("%d rounds, %+v", r.Rounds, s)
 	}
-	if !strings.HasPrefix(r.Command, "go run ./bench -quick -rivals none") {
+	if !strings.HasPrefix(r.Command, "go run ./bench -quick -rivals none -name 'A machine' -testdata ") {
 		t.Errorf("command %q", r.Command)
 	}
 	if text, err := os.ReadFile(benchfmtFile); err != nil || strings.Count(string(text), "BenchmarkFocal/") != len(r.Series)*r.Rounds {
 		t.Errorf("error %v, or not a line for each of %d samples:\n%s", err, len(r.Series)*r.Rounds, text)
 	}
 
-	if code, _, stderr := bench(t, "report", jsonFile, "-o", page, "-model", "internal/report/testdata/model.json"); code != 0 {
+	if code, _, stderr := bench(t, "report", jsonFile, "internal/report/testdata/model.json", "-o", page); code != 0 {
 		t.Fatalf("report: exit code %d, %s", code, stderr)
 	}
 	if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), "model, not measured") {
@@ -52,6 +56,27 @@ func TestQuick(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, ".*")); left != nil {
 		t.Errorf("left behind: %q", left)
+	}
+}
+
+// A shell takes a recorded command for the same arguments.
+func TestCommand(t *testing.T) {
+	for want, args := range map[string][]string{
+		"go run ./bench": nil,
+		"go run ./bench report -o a.html b/c_1.json":                 {"report", "-o", "a.html", "b/c_1.json"},
+		"go run ./bench -name 'AMD EPYC, Zen 4' -rivals numpy,torch": {"-name", "AMD EPYC, Zen 4", "-rivals", "numpy,torch"},
+		`go run ./bench -name 'Bob'\''s' -run '^a|b$' ''`:            {"-name", "Bob's", "-run", "^a|b$", ""},
+	} {
+		if got := command(args...); got != want {
+			t.Errorf("%q gives %s, want %s", args, got, want)
+		}
+	}
+	name := filepath.Join(t.TempDir(), "a page.html")
+	if code, _, stderr := bench(t, "report", "internal/report/testdata/sample.json", "-o", name); code != 0 {
+		t.Fatalf("exit code %d, %s", code, stderr)
+	}
+	if page, err := os.ReadFile(name); err != nil || !strings.Contains(string(page), "a page.html&#39;</code>") {
+		t.Errorf("error %v, or no command of the page", err)
 	}
 }
 
@@ -70,9 +95,21 @@ func TestInterrupt(t *testing.T) {
 }
 
 func TestUsage(t *testing.T) {
-	bad := filepath.Join(t.TempDir(), "bad.json")
-	if err := os.WriteFile(bad, []byte(`{"format": 1}`), 0o644); err != nil {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"bad.json": `{"format": 1}`, "badmodel.json": `{"rows": []}`, "other.json": `{}`, "no.txt": "text"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := func(name string) string { return filepath.Join(dir, name) }
+	const sample, model = "internal/report/testdata/sample.json", "internal/report/testdata/model.json"
+	if text, err := os.ReadFile(sample); err != nil {
 		t.Fatal(err)
+	} else if err := os.WriteFile(file("sample.json"), text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("sample.json", file("link")); err != nil {
+		t.Skip(err)
 	}
 	for _, test := range []struct {
 		args []string
@@ -80,7 +117,7 @@ func TestUsage(t *testing.T) {
 		want string // in stderr
 	}{
 		{[]string{"-h"}, 0, "usage: go run ./bench"},
-		{[]string{"report", "-h"}, 0, "-model FILE"},
+		{[]string{"report", "-h"}, 0, "[MODEL.json]"},
 		{[]string{"-unknown"}, 2, "-unknown"},
 		{[]string{"argument"}, 2, `"argument"`},
 		{[]string{"-run", "("}, 2, "-run"},
@@ -88,10 +125,18 @@ func TestUsage(t *testing.T) {
 		{[]string{"-quick", "-rivals", "nobody", "-run", "n=16/"}, 2, "nobody"},
 		{[]string{"-o", "no/such/directory/r.json"}, 2, "no/such/directory"},
 		{[]string{"-o", os.DevNull}, 2, "not a regular file"},
+		{[]string{"-o", file("new"), "-benchfmt", dir + "/./new"}, 2, "new would be replaced"},
+		{[]string{"report", file("sample.json"), "-o", file("sample.json")}, 2, "sample.json would be replaced"},
+		{[]string{"report", file("sample.json"), "-o", file("link")}, 2, "sample.json would be replaced"},
+		{[]string{"report", file("link"), "-o", file("sample.json")}, 2, "link would be replaced"},
 		{[]string{"report"}, 2, "no results"},
 		{[]string{"report", "no.json"}, 2, "no.json"},
-		{[]string{"report", bad, "-o", filepath.Join(t.TempDir(), "r.html")}, 2, "bad.json"},
-		{[]string{"report", "internal/report/testdata/sample.json", "-model", bad}, 2, "bad.json"},
+		{[]string{"report", file("bad.json"), "-o", file("r.html")}, 2, "bad.json: a result without any series"},
+		{[]string{"report", sample, file("badmodel.json")}, 2, "badmodel.json: a model without rows"},
+		{[]string{"report", sample, file("other.json")}, 2, "other.json: neither a result of bench nor a model"},
+		{[]string{"report", sample, file("no.txt")}, 2, "no.txt: neither a result of bench nor a model"},
+		{[]string{"report", model, sample, model}, 2, "two models"},
+		{[]string{"report", model}, 2, "no results"},
 	} {
 		code, stdout, stderr := bench(t, test.args...)
 		if code != test.code || !strings.Contains(stderr, test.want) || stdout != "" {

@@ -63,7 +63,7 @@ func runMeasure(ctx context.Context, args []string, stdout, stderr io.Writer) er
 		return err
 	}
 	defer jsonFile.discard()
-	benchfmtFile, err := createFile(*benchfmt)
+	benchfmtFile, err := createFile(*benchfmt, *output)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func runMeasure(ctx context.Context, args []string, stdout, stderr io.Writer) er
 		return err
 	}
 	result.Machine.Name = *name
-	result.Command = strings.Join(append([]string{"go run ./bench"}, args...), " ")
+	result.Command = command(args...)
 
 	if err := report.WriteText(stdout, result); err != nil {
 		return err
@@ -120,13 +120,24 @@ type file struct {
 	name string
 }
 
-// createFile returns an empty file that is going to be name, nil if name is "".
-func createFile(name string) (*file, error) {
+// createFile returns an empty file that is going to be name, or what that is a symbolic link to; nil if
+// name is "". The files kept are not to be replaced.
+func createFile(name string, kept ...string) (*file, error) {
 	if name == "" {
 		return nil, nil
 	}
-	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+	if real, err := filepath.EvalSymlinks(name); err == nil {
+		name = real
+	}
+	info, err := os.Stat(name)
+	if err == nil && !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is not a regular file", name)
+	}
+	for _, k := range kept {
+		other, otherErr := os.Stat(k)
+		if filepath.Clean(k) == filepath.Clean(name) || err == nil && otherErr == nil && os.SameFile(info, other) {
+			return nil, fmt.Errorf("%s would be replaced by the output", k)
+		}
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), ".bench-*")
 	if err != nil {

@@ -1,11 +1,12 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/seed1982febc/focal/bench/internal/report"
 	"github.com/seed1982febc/focal/bench/internal/result"
@@ -14,8 +15,7 @@ import (
 func runReport(args []string, stdout, stderr io.Writer) error {
 	flags := newFlags(stderr)
 	output := flags.String("o", "report.html", "write the page to `FILE`")
-	modelName := flags.String("model", "", "add the static model in the JSON `FILE`, marked as one")
-	command := strings.Join(append([]string{"go run ./bench report"}, args...), " ")
+	line := command(append([]string{"report"}, args...)...)
 	var inputs []string
 	for len(args) > 0 {
 		if err := flags.Parse(args); err != nil {
@@ -26,41 +26,50 @@ func runReport(args []string, stdout, stderr io.Writer) error {
 			inputs, args = append(inputs, args[0]), args[1:]
 		}
 	}
-	if len(inputs) == 0 {
-		return errors.New("report: no results to make a page of")
-	}
 	var runs []*result.Run
+	var model *report.Model
+	modelName := ""
 	for _, name := range inputs {
-		r, err := readFile(name, result.Read)
+		text, err := os.ReadFile(name)
 		if err != nil {
 			return err
 		}
-		runs = append(runs, r)
-	}
-	var model *report.Model
-	if *modelName != "" {
-		var err error
-		if model, err = readFile(*modelName, report.ReadModel); err != nil {
-			return err
+		r, m, err := readInput(text)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%s: %w", name, err)
+		case r != nil:
+			runs = append(runs, r)
+		case model != nil:
+			return fmt.Errorf("report: %s and %s are two models; a page has one at most", modelName, name)
+		default:
+			model, modelName = m, name
 		}
 	}
-	f, err := createFile(*output)
+	if runs == nil {
+		return errors.New("report: no results to make a page of")
+	}
+	f, err := createFile(*output, inputs...)
 	if err != nil {
 		return err
 	}
 	defer f.discard()
-	return f.write(func(w io.Writer) error { return report.WriteHTML(w, runs, model, command) })
+	return f.write(func(w io.Writer) error { return report.WriteHTML(w, runs, model, line) })
 }
 
-func readFile[T any](name string, read func(io.Reader) (*T, error)) (*T, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
+// readInput reads a result or a model: a result has a format, a model has rows.
+func readInput(text []byte) (*result.Run, *report.Model, error) {
+	var has struct{ Format, Rows json.RawMessage }
+	if err := json.Unmarshal(text, &has); err != nil {
+		return nil, nil, fmt.Errorf("neither a result of bench nor a model: %w", err)
 	}
-	defer f.Close()
-	v, err := read(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	switch {
+	case has.Format != nil:
+		r, err := result.Read(bytes.NewReader(text))
+		return r, nil, err
+	case has.Rows != nil:
+		m, err := report.ReadModel(bytes.NewReader(text))
+		return nil, m, err
 	}
-	return v, nil
+	return nil, nil, errors.New("neither a result of bench nor a model")
 }

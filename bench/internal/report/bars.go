@@ -26,9 +26,10 @@ type barTick struct {
 }
 
 type barRow struct {
-	Name, Value, Note string
-	Class             string  // of the bar's colour
-	Width             float64 // percent of the axis
+	Name, On, Value string // On says on how many threads, if not on one
+	Class           string // of the bar's colour
+	Unsteady        bool
+	Width           float64 // percent of the axis
 }
 
 // rivalBars compares the contenders on some data at one operation, the fastest
@@ -37,21 +38,15 @@ func (v *view) rivalBars(base result.Case, op string, axis logAxis) Bars {
 	bars := Bars{Title: op, Ticks: axis.ticks()}
 	all := v.contenders(base)
 	slices.SortStableFunc(all, func(a, b contender) int { return cmp.Compare(a.time(op), b.time(op)) })
-	first := math.NaN()
-	for _, c := range all {
-		if c.name == ourName(v.first(), 1) {
-			first = c.time(op)
-		}
-	}
 	var rows []barRow
 	for _, c := range all {
-		t := c.time(op)
-		if math.IsInf(t, 1) {
+		s := c.series(op)
+		if s == nil {
 			continue
 		}
-		row := barRow{Name: c.name, Value: three(t), Note: c.about, Class: inkNames[inkOf(c.impl)], Width: axis.at(t)}
-		if !c.ours && first > 0 {
-			row.Value += " · " + three(t/first) + "×"
+		row := barRow{Name: c.name, On: c.on(), Value: median(s.NsPerElement), Class: inkNames[inkOf(c.impl)], Unsteady: unsteady(s.NsPerElement), Width: axis.at(s.NsPerElement.Median)}
+		if versus := v.versusFirst(c, all, op); !c.ours && versus != "" {
+			row.Value += " · " + versus
 		}
 		rows = append(rows, row)
 	}
@@ -117,7 +112,7 @@ func machineBars(views []*view, op string, n int) Bars {
 		for _, k := range v.kernels {
 			if s := v.Find(result.Base(k, op, n)); s != nil {
 				rate := s.ElementsPerSecond / 1e9
-				g.Rows = append(g.Rows, barRow{Name: k, Value: three(rate), Class: inkNames[inkOf(k)], Width: 100 * rate / end})
+				g.Rows = append(g.Rows, barRow{Name: k, Value: mark(s.NsPerElement) + three(rate), Class: inkNames[inkOf(k)], Unsteady: unsteady(s.NsPerElement), Width: 100 * rate / end})
 			}
 		}
 		if g.Rows != nil {

@@ -71,7 +71,7 @@ type tip struct {
 	text string
 }
 
-func newChart(width, height vg.Length, xTicks, yTicks []plot.Tick) *chart {
+func newChart(width, height vg.Length, xTitle, yTitle string, xTicks, yTicks []plot.Tick) *chart {
 	p := plot.New()
 	p.BackgroundColor = nil
 	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
@@ -81,9 +81,11 @@ func newChart(width, height vg.Length, xTicks, yTicks []plot.Tick) *chart {
 		axis.Tick.LineStyle.Width = 0
 		axis.Tick.Length = vg.Points(4)
 		axis.Tick.Label = textStyle(inkMuted)
+		axis.Label.TextStyle.Color, axis.Label.TextStyle.Font = inkMuted, axis.Tick.Label.Font
 		axis.Tick.Label.XAlign, axis.Tick.Label.YAlign = draw.XCenter, draw.YTop
 	}
 	p.Y.Tick.Label.XAlign, p.Y.Tick.Label.YAlign = draw.XRight, draw.YCenter
+	p.X.Label.Text, p.Y.Label.Text = xTitle, yTitle
 	p.X.Tick.Marker, p.Y.Tick.Marker = plot.ConstantTicks(xTicks), plot.ConstantTicks(yTicks)
 	grid := plotter.NewGrid()
 	grid.Horizontal = draw.LineStyle{Color: inkGrid, Width: vg.Points(1)}

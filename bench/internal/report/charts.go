@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"slices"
 
 	"github.com/seed1982febc/focal/bench/internal/result"
 	"gonum.org/v1/plot"
@@ -36,9 +37,9 @@ func (v *view) timeCharts() ([]figure, error) {
 		if len(sizes) < 2 {
 			continue
 		}
-		c := newChart(360, 300, sizeTicks, decades(low/1.15, high*1.15))
+		c := newChart(360, 300, "cells of a call", "ns per element", sizeTicks, decades(low/1.15, high*1.15))
 		first, last := float64(sizes[0]), float64(sizes[len(sizes)-1])
-		yMin, yMax := low/1.2, high*1.3
+		yMin, yMax := low/1.2, high*2 // above the last tick there is room for the names of caches
 		caches := v.Machine.Caches
 		for _, l := range []struct {
 			name string
@@ -47,7 +48,7 @@ func (v *view) timeCharts() ([]figure, error) {
 			full := float64(l.size) / result.Base("", op, 1).BytesPerElement()
 			if full > first && full < last {
 				c.line(inkGrid, 1, []vg.Length{3, 3}, plotter.XY{X: full, Y: yMin}, plotter.XY{X: full, Y: yMax})
-				c.label(inkMuted, plotter.XY{X: full, Y: yMax}, draw.XRight, vg.Point{X: -4, Y: -10}, l.name)
+				c.label(inkMuted, plotter.XY{X: full, Y: yMax}, draw.XRight, vg.Point{X: -4, Y: -11}, l.name)
 			}
 		}
 		for i := len(v.kernels) - 1; i >= 0; i-- { // the preferred one on top
@@ -82,13 +83,14 @@ var sizeTicks = []plot.Tick{
 
 // multiplications returns how often the contract's arithmetic multiplies, with or
 // without an addition, or divides, for one cell of the operation and gamma, without
-// clip: what the multiply units of a core have to do whatever the kernel. Counted
-// in the library's focal_generic.go, without the scaling of e by a power of two, with gradients
-// scaled and losses not, whose sum a kernel scales.
+// clip: what the multiply units of a core have to do whatever the kernel. They are
+// counted in the library's focal_generic.go, along the path of usual logits.
+// Products with a power of two are not counted, as a kernel can add to the exponent
+// instead. A gradient's product with the scale is; losses are scaled once a sum.
 func multiplications(op string, gamma float32) (count float64, known bool) {
 	counts := map[string]map[float32]float64{
-		"Sum":     {0: 22, 1: 24, 2: 24, 2.3: 37},
-		"SumGrad": {0: 29, 1: 31, 2: 29, 2.3: 44},
+		"Sum":     {0: 19, 1: 21, 2: 22, 2.3: 32},
+		"SumGrad": {0: 24, 1: 26, 2: 27, 2.3: 37},
 	}
 	count, known = counts[op][gamma]
 	return count, known
@@ -113,17 +115,27 @@ func (v *view) rooflines() ([]figure, error) {
 // roofline is that of one operation, whose roofs are the bandwidths of a kind of
 // traffic. It is empty for a machine without a measured peak.
 func (v *view) roofline(op, traffic string) (template.HTML, error) {
-	const xMin, xMax, yMin = 0.1, 30., 0.9
-	peak := 0.0
-	for _, p := range v.Peaks {
-		peak = max(peak, result.Summarize(p.Samples).Median)
-	}
-	points := v.roofPoints(op)
-	if peak == 0 || points == nil {
+	points, roofs := v.roofPoints(op), v.roofs()
+	if roofs == nil || points == nil {
 		return "", nil
 	}
-	yMax := 1.8 * peak
-	c := newChart(440, 310, decades(xMin, xMax), decades(yMin, yMax))
+	peak := 0.0
+	for _, r := range roofs {
+		peak = max(peak, r.rate)
+	}
+	xMin, xMax, yMin := math.Inf(1), 0.0, math.Inf(1)
+	for _, p := range points {
+		xMin, xMax, yMin = min(xMin, p.X), max(xMax, p.X), min(yMin, p.Y)
+	}
+	xMax, yMin = 4*xMax, yMin/3
+	for _, b := range v.Bandwidths {
+		if b.Op == traffic { // the end of its roof has to be seen
+			xMin = min(xMin, peak/result.Summarize(b.Samples).Median)
+		}
+	}
+	xMin, yMax := xMin/1.5, 1.6*peak
+
+	c := newChart(440, 310, "multiplications/byte", "G multiplications/s", decades(xMin, xMax), decades(yMin, yMax))
 	height := vg.Length(5) // of a label above its roof's end, the next one out of its way
 	for _, b := range v.Bandwidths {
 		if b.Op == traffic {
@@ -134,11 +146,10 @@ func (v *view) roofline(op, traffic string) (template.HTML, error) {
 			height = 23 - height
 		}
 	}
-	for _, p := range v.Peaks {
-		rate := result.Summarize(p.Samples).Median
-		c.line(inkOf(p.Kernel), 1.5, nil, plotter.XY{X: xMin, Y: rate}, plotter.XY{X: xMax, Y: rate})
+	for _, r := range roofs {
+		c.line(inkOf(r.kernels[0]), 1.5, nil, plotter.XY{X: xMin, Y: r.rate}, plotter.XY{X: xMax, Y: r.rate})
+		c.label(inkMuted, plotter.XY{X: xMax, Y: r.rate}, draw.XRight, vg.Point{Y: 6}, list(r.kernels)+" "+three(r.rate))
 	}
-	c.label(inkMuted, plotter.XY{X: xMax, Y: peak}, draw.XRight, vg.Point{Y: 6}, "multiply-adds "+three(peak))
 	for _, p := range points {
 		c.dot(inkOf(p.kernel), p.XY, p.tip)
 		if p.typical {
@@ -147,6 +158,41 @@ func (v *view) roofline(op, traffic string) (template.HTML, error) {
 	}
 	c.within(xMin, xMax, yMin, yMax)
 	return c.svg("roofline of " + op)
+}
+
+// A roof is the multiply-adds per ns of kernels whose vectors reach the same.
+type roof struct {
+	kernels []string
+	rate    float64
+}
+
+// roofs are those of the kernels whose peak is known. Two within 3 % are one.
+func (v *view) roofs() []roof {
+	var all []roof
+	for _, k := range v.kernels {
+		rate := v.peak(k)
+		i := slices.IndexFunc(all, func(r roof) bool { return math.Abs(rate/r.rate-1) < 0.03 })
+		switch {
+		case rate == 0:
+		case i < 0:
+			all = append(all, roof{[]string{k}, rate})
+		default:
+			all[i].kernels = append(all[i].kernels, k)
+		}
+	}
+	return all
+}
+
+// roofLegend names the kernels under roofs, and those whose roofs coincide.
+func (v *view) roofLegend() legend {
+	var l legend
+	for _, r := range v.roofs() {
+		l.Kernels = append(l.Kernels, r.kernels...)
+		if len(r.kernels) > 1 {
+			l.Note = "The roofs of " + list(r.kernels) + " coincide."
+		}
+	}
+	return l
 }
 
 // A roofPoint is a series under the roofs.

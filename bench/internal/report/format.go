@@ -9,12 +9,38 @@ import (
 	"github.com/seed1982febc/focal/bench/internal/result"
 )
 
+// unsteadyMark stands before the medians of unsteady samples.
+const unsteadyMark = "≈"
+
+// unsteady reports whether the quartiles of samples are far from the median.
+func unsteady(s result.Summary) bool { return s.Spread() > 0.25 }
+
+// mark is what stands before a figure that comes from samples.
+func mark(s result.Summary) string {
+	if unsteady(s) {
+		return unsteadyMark
+	}
+	return ""
+}
+
+// median is a median, marked.
+func median(s result.Summary) string { return mark(s) + three(s.Median) }
+
 // cell is a series in a table, "" if there is none.
 func cell(s *result.Series) string {
 	if s == nil {
 		return ""
 	}
-	return fmt.Sprintf("%s ±%.0f%%", three(s.NsPerElement.Median), math.Ceil(100*s.NsPerElement.Spread()))
+	return fmt.Sprintf("%s ±%.0f%%", median(s.NsPerElement), math.Ceil(100*s.NsPerElement.Spread()))
+}
+
+// list joins names as a sentence does.
+func list(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
 // three spells a number with three digits, or all of those before the point.

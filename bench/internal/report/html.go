@@ -2,8 +2,11 @@ package report
 
 import (
 	_ "embed"
+	"fmt"
 	"html/template"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/seed1982febc/focal/bench/internal/result"
 )
@@ -11,7 +14,9 @@ import (
 //go:embed report.html.tmpl
 var pageText string
 
-var page = template.Must(template.New("report").Parse(pageText))
+var page = template.Must(template.New("report").Funcs(template.FuncMap{
+	"unsteady": func(figure string) bool { return strings.HasPrefix(figure, unsteadyMark) },
+}).Parse(pageText))
 
 // WriteHTML writes a page of the runs, which needs nothing but itself: no network,
 // no script. model may be nil. command is the one that makes the page.
@@ -19,11 +24,12 @@ func WriteHTML(w io.Writer, runs []*result.Run, model *Model, command string) er
 	data := struct {
 		Comparison []Bars
 		Batch      string
+		WholeJob   string
 		Machines   []machine
 		Model      *Model
 		ModelTable Table
 		Command    string
-	}{Command: command, Model: model, Batch: thousands(batch)}
+	}{Command: command, Model: model, Batch: thousands(batch), WholeJob: wholeJob}
 	if model != nil {
 		data.ModelTable = model.table()
 	}
@@ -54,31 +60,37 @@ const (
 
 // A machine is what the page shows of one run.
 type machine struct {
-	Name        string
-	Facts       []string
-	Tiles       []tile
-	Time        []figure
-	TimeKernels []string
-	Rivals      []rivalSection
-	Roof        []figure
-	RoofKernels []string
-	Tables      []Table
+	Name       string
+	Facts      []string
+	Tiles      []tile
+	Time       []figure
+	TimeLegend legend
+	First      string // kernel
+	Rivals     []rivalSection
+	Who        []result.Rival
+	Roof       []figure
+	RoofLegend legend
+	Tables     []Table
+}
+
+// A legend says which colour is which kernel's.
+type legend struct {
+	Kernels []string
+	Note    string
 }
 
 type rivalSection struct {
-	Data string
-	Bars []Bars
+	Data, Note string
+	Bars       []Bars
 }
 
 // A tile is one figure in large type.
 type tile struct{ Value, Unit, What string }
 
 func (v *view) machine() (machine, error) {
-	m := machine{Name: machineName(v.Machine), Facts: facts(v.Run), Tiles: v.tiles(), TimeKernels: v.kernels, Tables: Tables(v.Run)}
-	for _, k := range v.kernels {
-		if v.peak(k) > 0 {
-			m.RoofKernels = append(m.RoofKernels, k)
-		}
+	m := machine{
+		Name: machineName(v.Machine), Facts: facts(v.Run), Tiles: v.tiles(), TimeLegend: legend{Kernels: v.kernels},
+		First: v.first(), RoofLegend: v.roofLegend(), Tables: Tables(v.Run),
 	}
 	var err error
 	if m.Time, err = v.timeCharts(); err != nil {
@@ -90,7 +102,13 @@ func (v *view) machine() (machine, error) {
 	bases := v.rivalBases()
 	axis := v.rivalAxis(bases)
 	for _, base := range bases {
-		m.Rivals = append(m.Rivals, rivalSection{dataName(base), []Bars{v.rivalBars(base, "Sum", axis), v.rivalBars(base, "SumGrad", axis)}})
+		all := v.contenders(base)
+		m.Rivals = append(m.Rivals, rivalSection{dataName(base), copyNote(base, all), []Bars{v.rivalBars(base, "Sum", axis), v.rivalBars(base, "SumGrad", axis)}})
+		for _, c := range all {
+			if who := (result.Rival{Name: c.name, About: c.about}); !c.ours && !slices.Contains(m.Who, who) {
+				m.Who = append(m.Who, who)
+			}
+		}
 	}
 	return m, nil
 }
@@ -98,10 +116,11 @@ func (v *view) machine() (machine, error) {
 // tiles are the figures that a reader looks for first.
 func (v *view) tiles() []tile {
 	kernel := v.first()
+	of := fmt.Sprintf(", %s, n\u00a0=\u00a0%s, one thread", kernel, thousands(image))
 	var tiles []tile
 	for _, op := range []string{"Sum", "SumGrad"} {
 		if s := v.Find(result.Base(kernel, op, image)); s != nil {
-			tiles = append(tiles, tile{three(s.NsPerElement.Median), "ns", op + " per element, " + kernel})
+			tiles = append(tiles, tile{three(s.NsPerElement.Median), "ns", op + " per element" + of})
 		}
 	}
 	ours := v.Find(result.Base(kernel, "SumGrad", image))
@@ -109,7 +128,7 @@ func (v *view) tiles() []tile {
 		{"torch", "as fast as PyTorch eager"}, {"c", "as fast as gcc's C loop"}, {"go", "as fast as a plain Go loop"},
 	} {
 		if s := v.Find(result.Base(rival.impl, "SumGrad", image)); s != nil && ours != nil {
-			tiles = append(tiles, tile{three(s.NsPerElement.Median / ours.NsPerElement.Median), "×", rival.what + ", SumGrad"})
+			tiles = append(tiles, tile{three(s.NsPerElement.Median / ours.NsPerElement.Median), "×", "SumGrad " + rival.what + of})
 		}
 	}
 	if len(tiles) > 4 {

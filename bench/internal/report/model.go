@@ -47,7 +47,7 @@ func ReadModel(r io.Reader) (*Model, error) {
 
 // table is the model's figures.
 func (m *Model) table() Table {
-	t := Table{Prose: true, Head: []string{"core", "kernel", "", "gamma", "cycles/element", "ns/element", "limited by"}}
+	t := Table{Prose: true, Head: []string{"core", "kernel", "op", "gamma", "cycles/element", "ns/element", "limited by"}}
 	for _, r := range m.Rows {
 		ns := ""
 		if r.GHz > 0 {
@@ -55,5 +55,6 @@ func (m *Model) table() Table {
 		}
 		t.Rows = append(t.Rows, []string{r.Core, r.Kernel, r.Op, plain(r.Gamma), three(r.CyclesPerElement), ns, r.Limit})
 	}
+	t.dropEmptyColumns()
 	return t
 }

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -56,12 +59,12 @@ func TestWriteText(t *testing.T) {
 		"\ngamma 0  0.450 · 0.90×  0.675 · 0.90×",
 		"\nclip 1e-07  0.550 · 1.10×",
 		"\nNCHW 13x13x85, n = 10,647  0.600 · 1.20×",
-		"\nNHWC 13x13x85, n = 10,647  0.800 · 1.60×  1.20 · 1.60×  96.0 · 1.60×  0.960 · 1.60×  1.44 · 1.60×  115 · 1.60×  0.400 ±1%  0.480 ±1%\n",
+		"\nNHWC 13x13x85, n = 10,647  0.800 · 1.60×  1.20 · 1.60×  96.0 · 1.60×  0.960 · 1.60×  1.44 · 1.60×  115 · 1.60×  0.400 ±1%  0.480 ±1%  2.00×  2.00×\n",
 		"\n2 workers, n = 681,408  0.260 · 0.51×",
 		"\nback to back, n = 16  64.0  96.0",
 		"\neach needs the last one's sum, n = 16  88.0  132",
 		"\nfocal avx512  0.500 ±1%  1.00×  0.600 ±1%  1.00×\n",
-		"\ntorch-2t  60.0 ±1%  120×  72.0 ±1%  120×  PyTorch eager, 2 threads\n",
+		"\ntorch, 2 threads  60.0 ±1%  72.0 ±1%  PyTorch eager, 2 threads\n",
 		"\nL1 read, avx512  180 GB/s  working set 16 KiB\n",
 		"\nmultiply-adds, avx2  58.0 G/s  of float32 numbers\n",
 		"\nnumpy  No module named 'numpy'\n",
@@ -85,11 +88,13 @@ func TestWriteHTML(t *testing.T) {
 	page := b.String()
 	for _, want := range []string{
 		"<h2>Sample CPU &lt;1&gt;</h2>", "<h2>Other machine</h2>", "<li>Sample CPU &lt;1&gt;, 2 CPUs",
-		`<b>0.500</b><span>ns</span><div>Sum per element, avx512</div>`,
-		`<b>200</b><span>×</span><div>as fast as PyTorch eager, SumGrad</div>`,
+		"<b>0.500</b><span>ns</span><div>Sum per element, avx512, n\u00a0=\u00a010,647, one thread</div>",
+		"<b>200</b><span>×</span><div>SumGrad as fast as PyTorch eager, avx512, n\u00a0=\u00a010,647, one thread</div>",
 		`<title>avx2, n = 10,647: 0.750 ±1% ns</title>`,
 		`gamma 0, n = 10,647: 0.450 ns`, // on a roofline
-		`<div class="value">72.0 · 120×</div>`,
+		`<div class="name">torch <small>2 threads</small></div>`, `<div class="value">72.0</div>`,
+		`<dt>go</dt><dd>naive Go loop, float64</dd>`,
+		"multiplications/byte", "G multiplications/s",
 		"model, not measured", "1.50 at 3 GHz", "3.25",
 		"prefers-color-scheme: dark", `name="viewport"`,
 		"go run ./bench report a&amp;b.json",
@@ -122,6 +127,125 @@ func TestWriteHTML(t *testing.T) {
 		if !strings.Contains(chart, "var(--avx2)") {
 			t.Error("a chart without the page's colour of avx2")
 		}
+	}
+}
+
+// texts returns the text tables and the page of a run.
+func texts(t *testing.T, r *result.Run) (tables, page string) {
+	t.Helper()
+	var text, html strings.Builder
+	if err := WriteText(&text, r); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteHTML(&html, []*result.Run{r}, nil, ""); err != nil {
+		t.Fatal(err)
+	}
+	return regexp.MustCompile(`  +`).ReplaceAllString(text.String(), "  "), html.String()
+}
+
+// Rivals on two threads are compared with the kernel on two.
+func TestThreads(t *testing.T) {
+	r := readSample(t)
+	for _, op := range []string{"Sum", "SumGrad"} {
+		s := *r.Find(result.Base("avx512", op, image))
+		s.Workers = 2
+		s.NsPerElement.Median /= 2
+		r.Series = append(r.Series, s)
+	}
+	tables, page := texts(t, r)
+	if want := "\ntorch, 2 threads  60.0 ±1%  240×  72.0 ±1%  240×"; !strings.Contains(tables, want) {
+		t.Errorf("no %q in the tables:\n%s", want, tables)
+	}
+	if want := `<div class="value">72.0 · 240×</div>`; !strings.Contains(page, want) {
+		t.Errorf("no %q in the page", want)
+	}
+}
+
+// A figure that was not steady is marked, and the mark explained.
+func TestUnsteady(t *testing.T) {
+	const explained = unsteadyMark + " marks"
+	r := readSample(t)
+	if tables, page := texts(t, r); strings.Contains(tables+page, unsteadyMark) {
+		t.Errorf("steady figures are marked:\n%s", tables)
+	}
+	s := r.Find(result.Base("torch", "Sum", image))
+	*s = result.NewSeries(s.Case, 1, []float64{image, 2 * image, 3 * image})
+	tables, page := texts(t, r)
+	for _, want := range []string{explained, "\ntorch  ≈2.00 ±42%  4.00×"} {
+		if !strings.Contains(tables, want) {
+			t.Errorf("no %q in the tables:\n%s", want, tables)
+		}
+	}
+	for _, want := range []string{explained, `<div class="value unsteady">≈2.00 · 4.00×</div>`, `<td class="unsteady">≈2.00 ±42%</td>`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q in the page", want)
+		}
+	}
+}
+
+// On raw heads the report says what PyTorch does more.
+func TestCopyNote(t *testing.T) {
+	const note = "copies the whole tensor"
+	r := readSample(t)
+	if tables, page := texts(t, r); strings.Contains(tables+page, note) {
+		t.Error("a note on heads without rivals on a head")
+	}
+	s := *r.Find(result.Base("torch", "Sum", image))
+	s.Layout = "nchw-13x13x85"
+	r.Series = append(r.Series, s)
+	if tables, page := texts(t, r); strings.Count(tables, note) != 1 || strings.Count(page, note) != 2 {
+		t.Error("no note on heads in the tables, or in the page with the bars and with the table")
+	}
+}
+
+// Roofs that coincide are named together.
+func TestRoofs(t *testing.T) {
+	r := readSample(t)
+	const together = "The roofs of avx512 and avx2 coincide."
+	if _, page := texts(t, r); strings.Contains(page, together) || !strings.Contains(page, ">avx512 60.0<") || !strings.Contains(page, ">avx2 58.0<") {
+		t.Error("roofs of 60 and 58 are one, or have no name")
+	}
+	r.Peaks[1].Samples = []float64{59}
+	if _, page := texts(t, r); !strings.Contains(page, together) || !strings.Contains(page, ">avx512 and avx2 60.0<") {
+		t.Error("roofs of 60 and 59 are two")
+	}
+}
+
+// The points of a roofline reach its lower half.
+func TestRooflineRange(t *testing.T) {
+	for _, op := range []string{"Sum", "SumGrad"} {
+		chart, err := newView(readSample(t)).roofline(op, map[string]string{"Sum": "read", "SumGrad": "copy"}[op])
+		if err != nil {
+			t.Fatal(err)
+		}
+		var height, lowest float64
+		if _, err := fmt.Sscanf(string(chart), `<svg viewBox="0 0 440 %f"`, &height); err != nil {
+			t.Fatal(err)
+		}
+		for _, tip := range regexp.MustCompile(`class="tip" cx="[0-9.]+" cy="([0-9.]+)"`).FindAllStringSubmatch(string(chart), -1) {
+			y, err := strconv.ParseFloat(tip[1], 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lowest = max(lowest, y)
+		}
+		if lowest < 0.45*height || lowest > 0.8*height {
+			t.Errorf("%s: the lowest point is at %v of %v", op, lowest, height)
+		}
+	}
+}
+
+// A model without clock rates has no column of times.
+func TestModelTable(t *testing.T) {
+	m := readModel(t)
+	if head := m.table().Head; !slices.Contains(head, "op") || !slices.Contains(head, "ns/element") {
+		t.Errorf("columns %q", head)
+	}
+	for i := range m.Rows {
+		m.Rows[i].GHz = 0
+	}
+	if head := m.table().Head; slices.Contains(head, "ns/element") {
+		t.Errorf("columns %q", head)
 	}
 }
 

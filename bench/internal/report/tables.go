@@ -171,7 +171,7 @@ func (v *view) row(label string, c result.Case, base *result.Case) []string {
 			if s != nil && base != nil && *base != c {
 				base.Impl, base.Op = k, op
 				if b := v.Find(*base); b != nil && *base != c {
-					text = fmt.Sprintf("%s · %.2f×", three(s.NsPerElement.Median), s.NsPerElement.Median/b.NsPerElement.Median)
+					text = fmt.Sprintf("%s · %.2f×", median(s.NsPerElement), ratio(s, b))
 				}
 			}
 			row = append(row, text)
@@ -180,17 +180,20 @@ func (v *view) row(label string, c result.Case, base *result.Case) []string {
 	return row
 }
 
+// ratio returns how many times b's time a takes.
+func ratio(a, b *result.Series) float64 { return a.NsPerElement.Median / b.NsPerElement.Median }
+
 // heads compares raw heads with cells that lie one after the other, and with the
 // plain loops.
 func (v *view) heads() Table {
 	t := Table{
 		Title: "Raw heads",
-		Note:  "ns per element, and times the same cells one after the other. The plain loop only gathers the channel and adds it up, and for SumGrad stores it too.",
-		Head:  append(append([]string{""}, v.columns()...), "Sum loop", "SumGrad loop"),
+		Note:  "ns per element, and times the same cells one after the other, where those were measured. The plain loop only gathers the channel and adds it up, and for SumGrad stores it too; the last columns are the first kernel's time, times the loop's.",
+		Head:  append(append([]string{""}, v.columns()...), "Sum loop", "SumGrad loop", "Sum / loop", "SumGrad / loop"),
 	}
 	var cases []result.Case
 	for _, s := range v.Series {
-		if c := s.Case; c.Layout != result.Contiguous && v.isKernel(c.Impl) {
+		if c := s.Case; c.Layout != result.Contiguous && c.Workers == 1 && v.isKernel(c.Impl) {
 			c.Impl, c.Op = "", ""
 			cases = append(cases, c)
 		}
@@ -199,11 +202,18 @@ func (v *view) heads() Table {
 		base := c
 		base.Layout = result.Contiguous
 		row := v.row(layoutName(c.Layout)+", n = "+thousands(c.N), c, &base)
+		var ratios []string
 		for _, op := range []string{"Sum", "SumGrad"} {
 			c.Impl, c.Op = result.Loop, op
-			row = append(row, cell(v.Find(c)))
+			loop := v.Find(c)
+			c.Impl = v.first()
+			text := ""
+			if s := v.Find(c); s != nil && loop != nil {
+				text = fmt.Sprintf("%.2f×", ratio(s, loop))
+			}
+			row, ratios = append(row, cell(loop)), append(ratios, text)
 		}
-		t.Rows = append(t.Rows, row)
+		t.Rows = append(t.Rows, append(row, ratios...))
 	}
 	return t
 }
@@ -225,7 +235,7 @@ func (v *view) workers() Table {
 	for _, c := range unique(cases) {
 		base := c
 		base.Workers = 1
-		t.Rows = append(t.Rows, v.row(fmt.Sprintf("%d workers, n = %s", c.Workers, thousands(c.N)), c, &base))
+		t.Rows = append(t.Rows, v.row(fmt.Sprintf("%d workers, %s", c.Workers, dataName(c)), c, &base))
 	}
 	return t
 }
@@ -245,7 +255,7 @@ func (v *view) latency() Table {
 				c.Calls = calls
 				text := ""
 				if s := v.Find(c); s != nil {
-					text, any = three(s.NsPerElement.Median*float64(n)), true
+					text, any = mark(s.NsPerElement)+three(s.NsPerElement.Median*float64(n)), true
 				}
 				row = append(row, text)
 			}
@@ -274,24 +284,47 @@ func (v *view) rivalBases() []result.Case {
 	return unique(bases)
 }
 
-// A contender is a kernel or a rival with what it takes on some data.
+// A contender is a kernel or a rival on some threads, with what it takes on some
+// data.
 type contender struct {
-	name, impl   string
+	name         string // without the threads
+	impl         string
+	threads      int
 	about        string
 	ours         bool
 	sum, sumGrad *result.Series
 }
 
+// series returns that of an operation, nil if that was not measured.
+func (c contender) series(op string) *result.Series {
+	if op == "Sum" {
+		return c.sum
+	}
+	return c.sumGrad
+}
+
 // time returns the ns per element of an operation, +Inf if that was not measured.
 func (c contender) time(op string) float64 {
-	s := c.sumGrad
-	if op == "Sum" {
-		s = c.sum
+	if s := c.series(op); s != nil {
+		return s.NsPerElement.Median
 	}
-	if s == nil {
-		return math.Inf(1)
+	return math.Inf(1)
+}
+
+// on says on how many threads, "" for one.
+func (c contender) on() string {
+	if c.threads == 1 {
+		return ""
 	}
-	return s.NsPerElement.Median
+	return fmt.Sprintf("%d threads", c.threads)
+}
+
+// label is the name with the threads.
+func (c contender) label() string {
+	if c.threads == 1 {
+		return c.name
+	}
+	return c.name + ", " + c.on()
 }
 
 // contenders returns all who took part on a base.
@@ -299,18 +332,18 @@ func (v *view) contenders(base result.Case) []contender {
 	var all []contender
 	for _, s := range v.Series {
 		c := s.Case
-		name, ours := c.Impl, v.isKernel(c.Impl)
-		if ours {
-			name = ourName(c.Impl, c.Workers)
-		}
 		c.Impl, c.Op, c.Workers = "", "", 1
 		if c != base || s.Impl == result.Loop || s.Op == "Each" {
 			continue
 		}
-		i := slices.IndexFunc(all, func(c contender) bool { return c.name == name })
+		i := slices.IndexFunc(all, func(c contender) bool { return c.impl == s.Impl && c.threads == s.Workers })
 		if i < 0 {
 			i = len(all)
-			all = append(all, contender{name: name, impl: s.Impl, ours: ours, about: v.about(s.Impl)})
+			name, ours := strings.TrimSuffix(s.Impl, fmt.Sprintf("-%dt", s.Workers)), v.isKernel(s.Impl)
+			if ours {
+				name = "focal " + s.Impl
+			}
+			all = append(all, contender{name: name, impl: s.Impl, threads: s.Workers, ours: ours, about: v.about(s.Impl)})
 		}
 		if s.Op == "Sum" {
 			all[i].sum = &s
@@ -321,13 +354,24 @@ func (v *view) contenders(base result.Case) []contender {
 	return all
 }
 
-// ourName is the name of a kernel among rivals, whose own names say the threads in
-// the same way.
-func ourName(kernel string, workers int) string {
-	if workers > 1 {
-		return fmt.Sprintf("focal %s-%dt", kernel, workers)
+// versusFirst returns how many times the first kernel's time a contender takes for an
+// operation, on as many threads; "" if one of them was not measured.
+func (v *view) versusFirst(c contender, all []contender, op string) string {
+	i := slices.IndexFunc(all, func(o contender) bool { return o.impl == v.first() && o.threads == c.threads })
+	if i < 0 || all[i].series(op) == nil || c.series(op) == nil {
+		return ""
 	}
-	return "focal " + kernel
+	return three(ratio(c.series(op), all[i].series(op))) + "×"
+}
+
+// copyNote says what the times of PyTorch on a raw head contain; "" for other data,
+// and without PyTorch.
+func copyNote(base result.Case, all []contender) string {
+	torch := func(c contender) bool { return strings.HasPrefix(c.impl, "torch") }
+	if base.Layout == result.Contiguous || !slices.ContainsFunc(all, torch) {
+		return ""
+	}
+	return "PyTorch runs the usual code, which permutes and copies the whole tensor before it takes the channel. Its copy also serves the losses of boxes and classes, and its gradient is that of all attributes. The others touch one channel."
 }
 
 func (v *view) about(impl string) string {
@@ -341,32 +385,24 @@ func (v *view) about(impl string) string {
 
 // rivals compares everyone with the first kernel.
 func (v *view) rivals(base result.Case) Table {
+	all := v.contenders(base)
+	slices.SortStableFunc(all, func(a, b contender) int { return cmp.Compare(a.time("SumGrad"), b.time("SumGrad")) })
 	t := Table{
 		Title: "Rivals, " + dataName(base),
-		Note:  "ns per element, and times the first kernel. Each does the whole job: it leaves ignored cells out and reduces to the sum, and for SumGrad computes the gradient; each has shown first that it computes the same.",
+		Note:  strings.TrimSpace("ns per element, and times the first kernel on as many threads, where that was measured. " + wholeJob + " " + copyNote(base, all)),
 		Head:  []string{"", "Sum", "", "SumGrad", "", "what it is"},
 		Prose: true,
 	}
-	all := v.contenders(base)
-	slices.SortStableFunc(all, func(a, b contender) int { return cmp.Compare(a.time("SumGrad"), b.time("SumGrad")) })
-	versus := func(s, first *result.Series) []string {
-		if s == nil || first == nil {
-			return []string{cell(s), ""}
-		}
-		return []string{cell(s), three(s.NsPerElement.Median/first.NsPerElement.Median) + "×"}
-	}
-	var first contender
 	for _, c := range all {
-		if c.name == ourName(v.first(), 1) {
-			first = c
-		}
-	}
-	for _, c := range all {
-		row := append([]string{c.name}, versus(c.sum, first.sum)...)
-		t.Rows = append(t.Rows, append(append(row, versus(c.sumGrad, first.sumGrad)...), c.about))
+		t.Rows = append(t.Rows, []string{
+			c.label(), cell(c.sum), v.versusFirst(c, all, "Sum"), cell(c.sumGrad), v.versusFirst(c, all, "SumGrad"), c.about,
+		})
 	}
 	return t
 }
+
+// wholeJob says what every rival does, and has done to take part.
+const wholeJob = "Each does the whole job: it leaves ignored cells out and reduces to the sum, and for SumGrad computes the gradient. Each has shown first that it computes the same, a float32 sum as far as its additions let it."
 
 // limits is what one core can do at most.
 func (v *view) limits() Table {
@@ -378,11 +414,11 @@ func (v *view) limits() Table {
 	for _, b := range v.Bandwidths {
 		s := result.Summarize(b.Samples)
 		verb := map[string]string{"read": "read", "copy": "read and write"}[b.Op]
-		t.Rows = append(t.Rows, []string{b.Level + " " + verb + ", " + b.Loop, three(s.Median) + " GB/s", "working set " + sizeOf(b.Bytes)})
+		t.Rows = append(t.Rows, []string{b.Level + " " + verb + ", " + b.Loop, median(s) + " GB/s", "working set " + sizeOf(b.Bytes)})
 	}
 	for _, p := range v.Peaks {
 		s := result.Summarize(p.Samples)
-		t.Rows = append(t.Rows, []string{"multiply-adds, " + p.Kernel, three(s.Median) + " G/s", "of float32 numbers"})
+		t.Rows = append(t.Rows, []string{"multiply-adds, " + p.Kernel, median(s) + " G/s", "of float32 numbers"})
 	}
 	return t
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -42,11 +43,22 @@ func facts(r *result.Run) []string {
 	if m.Name != "" && m.CPU != "" {
 		cpus = m.CPU + ", " + cpus
 	}
-	return []string{
+	all := []string{
 		cpus,
 		fmt.Sprintf("%s/%s, %s, commit %s", m.OS, m.Arch, m.Go, commit(m)),
 		fmt.Sprintf("%s, %s: %d rounds in %.0f s", r.Command, r.Started.Format("2006-01-02"), r.Rounds, r.Seconds),
 	}
+	if anyUnsteady(r) {
+		all = append(all, unsteadyMark+" marks what was not steady: half the distance of the quartiles is over 25 % of the median")
+	}
+	return all
+}
+
+// anyUnsteady reports whether any figure of a run is marked.
+func anyUnsteady(r *result.Run) bool {
+	return slices.ContainsFunc(r.Series, func(s result.Series) bool { return unsteady(s.NsPerElement) }) ||
+		slices.ContainsFunc(r.Bandwidths, func(b result.Bandwidth) bool { return unsteady(result.Summarize(b.Samples)) }) ||
+		slices.ContainsFunc(r.Peaks, func(p result.Peak) bool { return unsteady(result.Summarize(p.Samples)) })
 }
 
 // machineName is the name that the user gave the machine, else the CPU's.

@@ -97,13 +97,17 @@ type Tolerance struct {
 var (
 	// float64 all through; the gradient is rounded to float32 once.
 	double = Tolerance{Sum: 1e-12, Grad: 1e-7}
-	// Formulas without cancellation in float32, and a float32 sum.
+	// Formulas without cancellation in float32, and a sum in float64 or of short parts.
 	single = Tolerance{Sum: 1e-5, Grad: 2e-6}
+	// The same, with the sum added up in a few float32, each of which rounds as often as
+	// there are cells for it.
+	running = Tolerance{Sum: 1e-4, Grad: 2e-6}
 	// The same, with the sum added up one by one in a float32.
 	sequential = Tolerance{Sum: 1e-3, Grad: 2e-6}
-	// Formulas that form 1-p in float32. Where a cell is wrong, 1-p has few digits (at
-	// a logit of 8, 12 of 24 bits); and PyTorch's usual clip cuts the loss off at 16.
-	cancelling = Tolerance{Sum: 1e-5, Grad: 1e-5}
+	// Formulas that form 1-p in float32, and a sum in a few float32. Where a cell is
+	// wrong, 1-p has few digits (at a logit of 8, 12 of 24 bits); and PyTorch's usual clip
+	// cuts the loss off at 16.
+	cancelling = Tolerance{Sum: 1e-4, Grad: 1e-5}
 )
 
 // check reports results that are not the solution.

@@ -10,8 +10,9 @@
 // Every rival does the whole job: it takes logits and label bytes (a framework's
 // rival takes its usual masks), leaves ignored cells out, reduces to the sum, and
 // for SumGrad computes the gradient too. Each has shown first that its sum and
-// gradient agree with float64 on the very data: see Tolerance. What cannot run
-// here is reported as Absent, with the reason.
+// gradient agree with float64 on the very data: see Tolerance. A sum that is added
+// up in float32 may be off by 1e-4, one by one in a single float32 by 1e-3. What
+// cannot run here is reported as Absent, with the reason.
 //
 // The rivals are
 //
@@ -171,7 +172,7 @@ var kinds = []kind{
 	{name: "numpy", tolerance: single, open: openPython},
 	{name: "torch", threaded: true, tolerance: cancelling, open: openPython},
 	{name: "torch-compiled", threaded: true, tolerance: cancelling, open: openPython},
-	{name: "onnxruntime", threaded: true, tolerance: single, open: openPython},
+	{name: "onnxruntime", threaded: true, tolerance: running, open: openPython},
 	{name: "gomlx", threaded: true, onDemand: true, tolerance: sequential, open: openGo},
 	{name: "gorgonia", onDemand: true, tolerance: sequential, open: openGo},
 }

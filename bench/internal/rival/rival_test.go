@@ -189,6 +189,12 @@ func TestRivals(t *testing.T) {
 	}
 }
 
+// TestLargeSum: a float32 sum of many cells is far from float64's, and no reason to be
+// absent.
+func TestLargeSum(t *testing.T) {
+	testRivals(t, contiguous(681_408, 2), Options{Names: []string{"math32", "vek", "c", "numpy", "onnxruntime"}, Threads: 1})
+}
+
 func testRivals(t *testing.T, in Input, opts Options) {
 	rivals, absent, err := Open(t.Context(), in, opts)
 	if err != nil {

@@ -98,6 +98,8 @@ func defaultCases(kernels []focal.Kernel, cores int) []result.Case {
 		s.add(kernel, reductions, batch, layout(nchw52))
 		s.add(kernel, reductions, nhwcCells, layout(nhwc52))
 		if cores > 1 {
+			s.add(kernel, reductions, image, workers(cores)) // as some rivals
+			s.add(kernel, reductions, image, workers(cores), layout(nchw13))
 			s.add(kernel, reductions, batch, workers(cores))
 			s.add(kernel, reductions, largest, workers(cores))
 		}

@@ -2,6 +2,7 @@ package suite
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -13,6 +14,7 @@ type task struct {
 	optional bool      // an error ends the task, not the measurement
 	err      error     // that ended it
 	calls    int       // of one sample
+	warmUp   int       // calls before a sample that bring data back into caches and wake threads
 	cost     float64   // estimated ns of a sample and its warm-up
 	samples  []float64 // ns per call
 }
@@ -81,40 +83,49 @@ func (t *task) try(ctx context.Context, step func() error) error {
 	return err
 }
 
-// calibrate sets how many calls make a sample.
+// calibrate sets how many calls make a sample, and how many come before it. A call
+// as long as a sample has no use for a warm-up.
 func (t *task) calibrate(sample time.Duration) error {
 	if _, err := t.run(1); err != nil { // first touch of memory and code
 		return err
 	}
 	for calls := 1; ; {
-		d, err := t.run(calls)
+		d, err := t.fastest(calls)
 		if err != nil {
 			return err
 		}
-		perCall := float64(max(d, 1)) / float64(calls)
+		perCall := float64(d) / float64(calls)
 		want := float64(sample) / perCall
 		if d >= sample/4 {
-			t.calls = max(1, int(want))
-			t.cost = perCall * float64(t.calls+t.warmUp())
+			t.calls, t.warmUp = max(1, int(want)), 0
+			if want > 1 {
+				t.warmUp = (t.calls + 7) / 8
+			}
+			t.cost = perCall * float64(t.calls+t.warmUp)
 			return nil
 		}
 		calls = int(min(want, 100*float64(calls))) + 1
 	}
 }
 
-// warmUp is the number of calls before a sample that bring data back into caches.
-// A single long call has no use for it.
-func (t *task) warmUp() int {
-	if t.calls == 1 {
-		return 0
+// fastest returns the least time, at least 1 ns, of several runs: one may be slow for
+// reasons of the machine, such as a thread that has to be woken.
+func (t *task) fastest(calls int) (time.Duration, error) {
+	least := time.Duration(math.MaxInt64)
+	for range 3 {
+		d, err := t.run(calls)
+		if err != nil {
+			return 0, err
+		}
+		least = min(least, max(d, 1))
 	}
-	return (t.calls + 7) / 8
+	return least, nil
 }
 
 // sample takes one sample.
 func (t *task) sample() error {
-	if n := t.warmUp(); n > 0 {
-		if _, err := t.run(n); err != nil {
+	if t.warmUp > 0 {
+		if _, err := t.run(t.warmUp); err != nil {
 			return err
 		}
 	}

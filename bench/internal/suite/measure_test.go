@@ -100,6 +100,34 @@ func TestMeasureSlow(t *testing.T) {
 	}
 }
 
+// TestCalibrate: a hiccup in a timed call does not make a sample of one cold call.
+func TestCalibrate(t *testing.T) {
+	for _, test := range []struct {
+		perCall       time.Duration
+		hiccup        int // the run that takes 10 ms longer
+		calls, warmUp int
+	}{
+		{50 * time.Microsecond, 1, 80, 10},
+		{50 * time.Microsecond, 2, 80, 10},
+		{50 * time.Microsecond, 3, 80, 10},
+		{3 * time.Millisecond, 2, 1, 1},
+		{4 * time.Millisecond, 2, 1, 0},
+	} {
+		runs := 0
+		task := task{run: func(calls int) (time.Duration, error) {
+			d := time.Duration(calls) * test.perCall
+			if runs++; runs == test.hiccup {
+				d += 10 * time.Millisecond
+			}
+			return d, nil
+		}}
+		if err := task.calibrate(4 * time.Millisecond); err != nil || task.calls != test.calls || task.warmUp != test.warmUp {
+			t.Errorf("%v a call, run %d slow: %d calls after %d (error %v), want %d after %d",
+				test.perCall, test.hiccup, task.calls, task.warmUp, err, test.calls, test.warmUp)
+		}
+	}
+}
+
 func TestMeasureErrors(t *testing.T) {
 	boom := errors.New("boom")
 	var log []int
@@ -129,12 +157,12 @@ func TestMeasureErrors(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	samples := 0
 	stops := &task{run: func(int) (time.Duration, error) {
-		if samples++; samples == 3 {
+		if samples++; samples == 5 {
 			cancel()
 		}
 		return time.Second, nil
 	}}
-	if _, err := measure(ctx, []*task{stops}, p, quiet); !errors.Is(err, context.Canceled) || samples != 3 {
-		t.Errorf("cancelled: error %v after %d calls, want 3", err, samples)
+	if _, err := measure(ctx, []*task{stops}, p, quiet); !errors.Is(err, context.Canceled) || samples != 5 {
+		t.Errorf("cancelled: error %v after %d calls, want 5", err, samples)
 	}
 }

@@ -30,7 +30,7 @@ const alpha = 0.25
 // The plans of a default and of a quick run. Samples are short and many: on a
 // machine that does other things too, most short ones are left alone.
 var (
-	defaultPlan = plan{sample: 4 * time.Millisecond, budget: 100 * time.Second, minRounds: 5, maxRounds: 50}
+	defaultPlan = plan{sample: 4 * time.Millisecond, budget: 80 * time.Second, minRounds: 5, maxRounds: 50}
 	quickPlan   = plan{sample: time.Millisecond, budget: 5 * time.Second, minRounds: 5, maxRounds: 30}
 )
 
@@ -108,7 +108,11 @@ func Run(ctx context.Context, opts Options) (*result.Run, error) {
 	limits := limits(machine.Caches, opts.wants)
 
 	if len(entries) == 0 {
-		return nil, errors.New("no case to measure")
+		text := "no case to measure"
+		for _, a := range slices.Concat(run.Absent, rivals.absent(len(bases))) {
+			text += fmt.Sprintf("; %s: %s", a.Name, a.Reason)
+		}
+		return nil, errors.New(text)
 	}
 	var tasks []*task
 	for _, e := range entries {

@@ -38,6 +38,11 @@ func TestCases(t *testing.T) {
 			t.Errorf("no case has %s", want)
 		}
 	}
+	for _, base := range rivalBases(false) {
+		if base.Impl, base.Op, base.Workers = string(kernels[0]), "Sum", 2; kernels[0] != "generic" && !names[base.Name()] {
+			t.Errorf("no case is %s, on as many threads as some rivals", base.Name())
+		}
+	}
 	if !slices.Contains(kernels, "avx2") {
 		t.Log("no AVX2 here: fewer cases")
 	}
@@ -229,6 +234,11 @@ func TestRun(t *testing.T) {
 	opts.Only = regexp.MustCompile(`no such case`)
 	if _, err := Run(context.Background(), opts); err == nil {
 		t.Error("no case: no error")
+	}
+	t.Setenv("FOCAL_BENCH_PYTHON", "no-such-python")
+	opts.Rivals.Names, opts.Only = []string{"numpy"}, regexp.MustCompile(`impl=numpy`)
+	if _, err := Run(context.Background(), opts); err == nil || !strings.Contains(err.Error(), "no case to measure; numpy: ") || !strings.Contains(err.Error(), "no-such-python") {
+		t.Errorf("only a rival that is absent: error %v, want the reason", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

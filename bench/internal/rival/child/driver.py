@@ -54,12 +54,13 @@ class NumPy:
         z = s * self.logits
         e = np.exp(-np.abs(z))
         r = 1 / (1 + e)
-        q = np.where(z >= 0, e * r, r)
+        er, right = e * r, z >= 0
+        q = np.where(right, er, r)
         l = np.log1p(e) + np.maximum(-z, 0)
         m = np.where(pos, np.float32(d.pos), np.float32(d.neg))
         m *= q * q if d.gamma == 2 else q ** np.float32(d.gamma)
         if want_grad:
-            p = np.where(z >= 0, r, e * r)
+            p = np.where(right, r, er)
             self.out[...] = np.where(ignored, 0, -s * m * (q + np.float32(d.gamma) * p * l))
         return float(np.where(ignored, 0, m * l).sum())
 
