@@ -19,6 +19,17 @@ var accuracy = []struct {
 	{0.001, 16, 16}, {0.1, 16, 16}, {7, 16 + 21, 16 + 21}, {20, 76, 76}, {64, 16 + 192, 16 + 192},
 }
 
+// TestLog holds the logarithms of the bounds of clip against those of package math.
+func TestLog(t *testing.T) {
+	near := func(got, want float64) bool { return got == want || math.Abs(got/want-1) < 2e-15 }
+	for x := 1e-40; x < 0.5; x *= 1.7 {
+		y := -(1 - x)
+		if !near(log(x), math.Log(x)) || !near(log1p(-x), math.Log1p(-x)) || !near(log1p(y), math.Log1p(y)) {
+			t.Errorf("%v: log %v, log1p of -x %v, of x-1 %v", x, log(x), log1p(-x), log1p(y))
+		}
+	}
+}
+
 func TestAccuracy(t *testing.T) {
 	step := uint32(100003)
 	if testing.Short() {

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 var nan = float32(math.NaN())
@@ -46,8 +45,54 @@ func TestNewErrors(t *testing.T) {
 			t.Errorf("alpha %v gamma %v: error %v, want one with %q", c.alpha, c.gamma, err, c.want)
 		}
 	}
-	if l := must(t, 0.25, 2, WithKernel(kernelGeneric), WithKernel("")); l.Kernel() != Kernels()[0] {
-		t.Errorf("a later option does not win: kernel %q", l.Kernel())
+}
+
+// TestOptions: a later one wins.
+func TestOptions(t *testing.T) {
+	got := must(t, -1, 2, WithKernel(kernelGeneric), WithClip(0.1), WithWorkers(3), WithClassWeights(2, 3), WithKernel(""), WithClip(0), WithWorkers(1), WithClassWeights(4, 5))
+	if want := must(t, -1, 2, WithClassWeights(4, 5)); *got != *want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+// TestKernelsSlice: it is the caller's.
+func TestKernelsSlice(t *testing.T) {
+	Kernels()[0] = "other"
+	if k := Kernels(); k[0] == "other" || k[len(k)-1] != kernelGeneric {
+		t.Errorf("%q", k)
+	}
+}
+
+// TestDomains: each ends with the last number that is allowed.
+func TestDomains(t *testing.T) {
+	below := func(x float32) float32 { return math.Nextafter32(x, float32(math.Inf(-1))) }
+	above := func(x float32) float32 { return math.Nextafter32(x, float32(math.Inf(1))) }
+	gamma := func(v float32) error { _, err := New(0.25, v); return err }
+	alpha := func(v float32) error { _, err := New(v, 2); return err }
+	pos := func(v float32) error { _, err := New(-1, 2, WithClassWeights(v, 1)); return err }
+	neg := func(v float32) error { _, err := New(-1, 2, WithClassWeights(1, v)); return err }
+	clip := func(v float32) error { _, err := New(0.25, 2, WithClip(v)); return err }
+	scale := func(v float32) error { _, err := must(t, 0.25, 2).SumGrad(nil, nil, nil, v); return err }
+	for _, c := range []struct {
+		what    string
+		in, out float32
+		set     func(v float32) error
+	}{
+		{"gamma", 0, -0x1p-149, gamma}, {"gamma", 0, 0x1p-149, gamma}, {"gamma", 0x1p-10, below(0x1p-10), gamma}, {"gamma", 64, above(64), gamma},
+		{"alpha", 0, -0x1p-149, alpha}, {"alpha", 0x1p-24, below(0x1p-24), alpha}, {"alpha", below(1), above(1), alpha},
+		{"alpha", -1, above(-1), alpha}, {"alpha", -1, below(-1), alpha},
+		{"positive weight", 0x1p24, above(0x1p24), pos}, {"positive weight", 0x1p-24, below(0x1p-24), pos}, {"positive weight", 0, -0x1p-149, pos},
+		{"negative weight", 0x1p24, above(0x1p24), neg}, {"negative weight", 0x1p-24, below(0x1p-24), neg}, {"negative weight", 0, -0x1p-149, neg},
+		{"clip", 0x1p-149, -0x1p-149, clip}, {"clip", below(0.5), 0.5, clip},
+		{"scale", 0x1p60, above(0x1p60), scale}, {"scale", 0x1p-60, below(0x1p-60), scale}, {"scale", -0x1p60, below(-0x1p60), scale},
+		{"scale", -0x1p-60, above(-0x1p-60), scale}, {"scale", float32(math.Copysign(0, -1)), 0x1p-149, scale},
+	} {
+		if err := c.set(c.in); err != nil {
+			t.Errorf("%s %g: %v", c.what, c.in, err)
+		}
+		if err := c.set(c.out); err == nil {
+			t.Errorf("%s %g: no error", c.what, c.out)
+		}
 	}
 }
 
@@ -72,6 +117,7 @@ func TestCallErrors(t *testing.T) {
 		return h
 	}
 	shape := head(Channel{Runs: 1, Len: n, Stride: 1, Size: n})
+	every := head(Channel{Runs: 1, Len: n, Stride: 2})
 	far := head(Channel{Offset: 1, Runs: 1, Len: n, Stride: 1})
 	out := backing[n : 2*n]
 	for want, call := range map[string]func() error{
@@ -95,13 +141,15 @@ func TestCallErrors(t *testing.T) {
 		"zero Head":                      func() error { return new(Head).Each(out, x, y) },
 		"Loss: use New":                  func() error { _, err := new(Loss).Head(Channel{}); return err },
 		"99 labels for 100 cells":        func() error { _, err := shape.Sum(x, y[1:]); return err },
+		"101 labels for 100 cells":       func() error { _, err := shape.Sum(x, make([]uint8, n+1)); return err },
 		"logits has 99 elements":         func() error { _, err := shape.Sum(x[1:], y); return err },
+		"logits has 101 elements":        func() error { _, err := shape.Sum(make([]float32, n+1), y); return err },
+		"logits has 1 elements":          func() error { _, err := head(Channel{Size: 5}).Sum(x[:1], nil); return err },
+		"loss has 99 elements":           func() error { return shape.Each(out[1:], x, y) },
+		"loss has 200 elements":          func() error { return every.Each(backing[:2*n], make([]float32, 2*n), y) },
 		"reaches element 100 of logits":  func() error { _, err := far.Sum(x, y); return err },
 		"grad has 101 elements for 100 ": func() error { _, err := shape.SumGrad(backing[:n+1], x, y, 1); return err },
 	} {
-		if call == nil {
-			continue
-		}
 		if err := call(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)
 		}
@@ -122,6 +170,55 @@ func TestCallErrors(t *testing.T) {
 	}
 	if k := (*Loss)(nil).Kernel() + new(Loss).Kernel() + (*Head)(nil).Kernel() + new(Head).Kernel(); k != "" {
 		t.Errorf("kernel of nothing is %q", k)
+	}
+}
+
+// TestNeighbours: slices may lie side by side.
+func TestNeighbours(t *testing.T) {
+	const n = 100
+	l := must(t, 0.25, 2)
+	all, y := make([]float32, 3*n), make([]uint8, n)
+	for _, out := range [][]float32{all[:n], all[2*n:]} {
+		if _, err := l.SumGrad(out, all[n:2*n], y, 1); err != nil {
+			t.Error(err)
+		}
+		if err := l.Each(out, all[n:2*n], y); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestScaleZero: gradients are 0, in place and over others, and the sum is that of Sum.
+func TestScaleZero(t *testing.T) {
+	x, y := mixed(rand.New(rand.NewPCG(27, 28)), 700)
+	for _, k := range Kernels() {
+		l := must(t, 0.25, 2, WithKernel(k))
+		want, _ := l.Sum(x, y)
+		inPlace, apart := slices.Clone(x), slices.Clone(x)
+		for _, c := range [][2][]float32{{inPlace, inPlace}, {apart, x}} {
+			got, err := l.SumGrad(c[0], c[1], y, 0)
+			if err != nil || !sameStats(got, want) || sameBits(c[0], make([]float32, len(x))) >= 0 {
+				t.Errorf("kernel %s: %v %v, want %v", k, got, err, want)
+			}
+		}
+	}
+}
+
+// TestNorms: the scale is divided in float64, which shows where a count is no float32.
+func TestNorms(t *testing.T) {
+	for n := int64(1); n < 1<<50; n = n*3/2 + 1 {
+		for scale := float32(1); scale < 2; scale *= 1.01 {
+			s := Stats{Positives: n, Negatives: n / 3}
+			for norm, by := range map[norm]int64{perCell: s.Count(), perPositive: s.Positives} {
+				j := job{norm: norm, scale: scale}
+				if err := j.normalize(&s); err != nil {
+					t.Fatal(err)
+				}
+				if want := float32(float64(scale) / float64(by)); j.scale != want {
+					t.Fatalf("scale %v by %d: %v, want %v", scale, by, j.scale, want)
+				}
+			}
+		}
 	}
 }
 
@@ -184,6 +281,11 @@ func TestStats(t *testing.T) {
 	if z := (Stats{Ignored: 1}); z.Mean() != 0 || z.PerPositive() != 0 {
 		t.Errorf("%v: %v %v", z, z.Mean(), z.PerPositive())
 	}
+	for _, one := range []Stats{{Sum: 6, Positives: 1}, {Sum: 6, Negatives: 1}} {
+		if one.PerPositive() != 6 {
+			t.Errorf("%v: %v per positive", one, one.PerPositive())
+		}
+	}
 	if got, want := s.Add(Stats{1, 2, 3, 4}), (Stats{7, 4, 4, 13}); got != want {
 		t.Errorf("Add: %v, want %v", got, want)
 	}
@@ -212,6 +314,10 @@ func TestStats(t *testing.T) {
 	many[len(many)-1] = Ignore
 	if s, err := countLabels(Kernels()[0], many, 2); err != nil || s != (Stats{Negatives: manyLabels + 99, Ignored: 1}) {
 		t.Errorf("Count of %d is %v %v", len(many), s, err)
+	}
+	many[len(many)-5] = 9
+	if s, err := countLabels(Kernels()[0], many, 2); err == nil || !strings.Contains(err.Error(), "label 9 at index") {
+		t.Errorf("Count of %d with a 9 is %v %v", len(many), s, err)
 	}
 	// One kind alone, so that a byte of a SIMD count would overflow first.
 	for _, label := range []uint8{Negative, Positive, Ignore} {
@@ -251,7 +357,7 @@ func TestNoAllocations(t *testing.T) {
 	}
 	rng := rand.New(rand.NewPCG(31, 32))
 	for _, k := range Kernels() {
-		for _, n := range []int{16, 169, 5000} {
+		for _, n := range []int{16, 169, 5000, 5*blockCells + 1} {
 			l := must(t, 0.25, 2, WithKernel(k))
 			h, err := l.Head(Channel{Runs: 1, Len: n / 2, Stride: 2})
 			if err != nil {
@@ -293,16 +399,7 @@ func TestShared(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	// A goroutine that has called Done may need a moment to end.
-	after := runtime.NumGoroutine()
-	for range 1000 {
-		if after <= before {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-		after = runtime.NumGoroutine()
-	}
-	t.Errorf("%d goroutines before, %d after", before, after)
+	noneLeft(t, before)
 }
 
 // TestSumExact holds the sum against an exact sum of the losses.

@@ -94,6 +94,114 @@ func TestHead(t *testing.T) {
 	}
 }
 
+// TestShape holds the channels of a shape against the indices of the layout.
+func TestShape(t *testing.T) {
+	s := Shape{Batch: 2, Anchors: 3, Attrs: 5, Height: 4, Width: 7}
+	for attr := range 5 {
+		nchw, err := s.NCHW(attr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		nhwc, err := s.NHWC(attr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var planes, points []int
+		for b := range 2 {
+			for a := range 3 {
+				for p := range 28 {
+					planes = append(planes, ((b*3+a)*5+attr)*28+p)
+				}
+			}
+			for p := range 28 {
+				for a := range 3 {
+					points = append(points, ((b*28+p)*3+a)*5+attr)
+				}
+			}
+		}
+		for what, c := range map[string]struct {
+			got  Channel
+			want []int
+		}{"NCHW": {nchw, planes}, "NHWC": {nhwc, points}} {
+			j := job{cells: c.got}
+			got := make([]int, c.got.Cells())
+			for i := range got {
+				got[i] = j.index(i)
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("%s of attribute %d: %v, want %v", what, attr, got, c.want)
+			}
+		}
+	}
+	for what, channel := range map[string]func(Shape, int) (Channel, error){"NCHW": Shape.NCHW, "NHWC": Shape.NHWC} {
+		for _, attr := range []int{-1, 5} {
+			if _, err := channel(s, attr); err == nil {
+				t.Errorf("%s of attribute %d: no error", what, attr)
+			}
+		}
+	}
+}
+
+// TestStage: every length around those of the buffers that cells are gathered into.
+func TestStage(t *testing.T) {
+	l := must(t, 0.25, 2)
+	for _, border := range []int{groupCells, fewCells, stageCells, 2 * stageCells, blockCells, blockCells + stageCells} {
+		for n := border - 1; n <= border+1; n++ {
+			h, err := l.Head(Channel{Runs: 1, Len: n, Stride: 2})
+			if err != nil {
+				t.Fatal(err)
+			}
+			cells, y := dense(n)
+			x := make([]float32, 2*n)
+			for i, v := range cells {
+				x[2*i] = v
+			}
+			want, _ := l.Sum(cells, y)
+			if got, err := h.Sum(x, y); err != nil || !sameStats(got, want) {
+				t.Errorf("%d cells: %v %v, want %v", n, got, err, want)
+			}
+		}
+	}
+}
+
+// TestHeadNorms: the gradients of all methods of a Head are those of the same methods of its Loss.
+func TestHeadNorms(t *testing.T) {
+	const n = 700
+	x, y := mixed(rand.New(rand.NewPCG(13, 14)), n)
+	l := must(t, 0.25, 2)
+	h, err := l.Head(oneRun(n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range gradientMethods {
+		got, want := make([]float32, n), make([]float32, n)
+		s, err := m.call(h, got, x, y, 3)
+		wantStats, wantErr := m.call(l, want, x, y, 3)
+		if err != nil || wantErr != nil || !sameStats(s, wantStats) || sameBits(got, want) >= 0 {
+			t.Errorf("%s: %v %v, want %v %v", m.name, s, err, wantStats, wantErr)
+		}
+	}
+}
+
+// TestEachInPlace: losses may replace the logits where cell i is element i.
+func TestEachInPlace(t *testing.T) {
+	l := must(t, 0.25, 2)
+	for _, c := range []Channel{{Runs: 1, Len: 100, Stride: 1}, {Runs: 4, Step: 25, Len: 25, Stride: 1}, {Runs: 100, Step: 1, Len: 1, Stride: 7}} {
+		h, err := l.Head(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, y := dense(100)
+		want := make([]float32, 100)
+		if err := h.Each(want, x, y); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Each(x, x, y); err != nil || sameBits(x, want) >= 0 {
+			t.Errorf("%+v in place: %v", c, err)
+		}
+	}
+}
+
 // TestEachInPlaceOfPermuted: losses over logits in another order are refused.
 func TestEachInPlaceOfPermuted(t *testing.T) {
 	h, err := must(t, 0.25, 2).Head(Channel{Runs: 4, Step: 1, Len: 3, Stride: 4, Size: 12})
@@ -133,9 +241,16 @@ func TestChannelCheck(t *testing.T) {
 		{Offset: -1, Runs: 1, Len: 1}, {Runs: -1}, {Runs: 1, Len: -1}, {Runs: 1, Len: 1, Step: -1}, {Runs: 1, Len: 1, Stride: -1}, {Size: -1},
 		{Runs: math.MaxInt, Len: math.MaxInt, Step: 1, Stride: 1}, {Runs: 2, Step: math.MaxInt, Len: 2, Stride: math.MaxInt - 1},
 		{Offset: math.MaxInt, Runs: 1, Len: 2, Stride: 1}, {Runs: 1, Len: 3, Stride: 5, Size: 10},
+		{Runs: 5, Step: math.MaxInt/2 + 1, Len: 1}, {Runs: 1, Len: 5, Stride: math.MaxInt/2 + 1},
+		{Runs: 2, Step: math.MaxInt/2 + 1, Len: math.MaxInt/2 + 1, Stride: 1},
 	} {
 		if _, err := l.Head(c); err == nil {
 			t.Errorf("%+v: no error", c)
+		}
+	}
+	for _, c := range []Channel{{Runs: math.MaxInt, Len: 3}, {Runs: 2, Len: math.MaxInt/2 + 1}} {
+		if n := c.Cells(); n != 0 {
+			t.Errorf("%+v: %d cells, want 0 as they are too many for an int", c, n)
 		}
 	}
 	for _, s := range []Shape{{-1, 1, 5, 1, 1}, {1, -1, 5, 1, 1}, {1, 1, -5, 1, 1}, {1, 1, 5, -1, 1}, {1, 1, 5, 1, -1}, {1, 1, 4, 1, 1}, {math.MaxInt, 2, 5, 1, 1}} {

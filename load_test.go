@@ -1,6 +1,7 @@
 package focal
 
 import (
+	"math"
 	"math/rand/v2"
 	"os"
 	"runtime"
@@ -63,6 +64,35 @@ func noneLeft(t *testing.T, before int) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	t.Errorf("%d goroutines before, %d after", before, runtime.NumGoroutine())
+}
+
+// TestWorkers: a call starts as many goroutines as WithWorkers asks for and GOMAXPROCS at that time has, and
+// one alone, which allocates nothing.
+func TestWorkers(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	x, y := dense(20 * blockCells)
+	grad := make([]float32, len(x))
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	for _, c := range []struct {
+		workers, procs int
+		alone          bool
+	}{{1, 2, true}, {3, 1, false}, {0, 1, true}, {0, 2, false}, {0, 1, true}} {
+		runtime.GOMAXPROCS(c.procs)
+		l := must(t, 0.25, 2, WithWorkers(c.workers))
+		least := uint64(math.MaxUint64) // not testing.AllocsPerRun, which sets GOMAXPROCS to 1
+		for range 5 {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			l.SumGrad(grad, x, y, 1)
+			runtime.ReadMemStats(&after)
+			least = min(least, after.Mallocs-before.Mallocs)
+		}
+		if (least == 0) != c.alone {
+			t.Errorf("%d workers, GOMAXPROCS %d: %d allocations", c.workers, c.procs, least)
+		}
+	}
 }
 
 // TestLoad lets 64 goroutines call one Loss, in place and not, and end by panic and

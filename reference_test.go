@@ -3,8 +3,7 @@ package focal
 import "math"
 
 // exact is one cell's loss and gradient in float64, from the formulas of the
-// package comment. inClip is false where clip clamps L, and near is true within
-// 4 ULP of a bound, where either gradient is right.
+// package comment. near is true within 4 ULP of a bound of clip, where either gradient is right.
 type exact struct {
 	loss, grad float64
 	near       bool
@@ -49,8 +48,7 @@ func (r *reference) cell(x float32, label uint8) exact {
 		}
 	}
 	m := a
-	switch {
-	case r.gamma > 0:
+	if r.gamma > 0 {
 		m *= math.Exp(r.gamma * logQ)
 	}
 	out.loss = m * l

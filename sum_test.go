@@ -3,6 +3,7 @@ package focal
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -25,6 +26,45 @@ func TestGreatLosses(t *testing.T) {
 						compare(t, what, compute(t, l, x, y, 1), compute(t, oracle, x, y, 1), x, y)
 					}
 				}
+			}
+		}
+	}
+}
+
+// TestSumOrder computes sums of several blocks from the losses, in the order that the package
+// comment gives.
+func TestSumOrder(t *testing.T) {
+	rng := rand.New(rand.NewPCG(131, 132))
+	l := must(t, -1, 2)
+	for _, n := range []int{64, 100, 500, 1000, 8192, 8193, 3*8192 + 100} {
+		for range 10 {
+			x, y, losses := make([]float32, n), make([]uint8, n), make([]float32, n)
+			for i := range x {
+				// So great a logit is its own loss as a negative, and with such a spread every order has its own sum.
+				x[i] = float32(math.Ldexp(1+rng.Float64(), 10+rng.IntN(70)))
+			}
+			s, err := l.Sum(x, y)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := l.Each(losses, x, y); err != nil {
+				t.Fatal(err)
+			}
+			total := 0.0
+			for b := 0; b < n; b += 8192 {
+				var v [8]float64
+				for g := b; g < min(n, b+8192); g += 64 {
+					var c [64]float32
+					copy(c[:], losses[g:min(n, g+64)])
+					column := func(i int) float32 { return (c[i] + c[i+32]) + (c[i+16] + c[i+48]) }
+					for i := range v {
+						v[i] += float64(column(i) + column(i+8))
+					}
+				}
+				total += ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]))
+			}
+			if s.Sum != total {
+				t.Fatalf("n %d: sum %x, want %x", n, s.Sum, total)
 			}
 		}
 	}

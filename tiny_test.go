@@ -3,6 +3,7 @@ package focal
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"sort"
 	"testing"
 )
@@ -97,6 +98,24 @@ func tinyCells(x, reach float32, label uint8, before, n, after int) tinyInput {
 		}
 	}
 	return in
+}
+
+// TestLeastGradient: what a gradient is compared with is the least number whose product with scale is at
+// least 2^-126.
+func TestLeastGradient(t *testing.T) {
+	rng := rand.New(rand.NewPCG(121, 122))
+	for _, gamma := range testGammas {
+		l := must(t, 0.25, gamma)
+		for range 1000 {
+			scale := float32(math.Ldexp(1+rng.Float64(), -1-rng.IntN(59)))
+			f := testFrame(l)
+			f.setScale(scale)
+			power, s := float64(l.params.power), float64(scale)
+			if least, tiny := float64(f.leastGrad)/power, float64(f.tinyGrad)/power; least*s < 0x1p-126 || tiny*s >= 0x1p-126 {
+				t.Fatalf("gamma %v scale %x: least gradient %x, tiny %x", gamma, scale, least, tiny)
+			}
+		}
+	}
 }
 
 // TestTinyAtZero: with a great gamma and a small weight and scale, all gradients are tiny, those of logits 0
