@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seed1982febc/focal"
 )
@@ -544,5 +545,53 @@ func TestWriteProtectedOutput(t *testing.T) {
 	mustFail(t, []string{"loss", "-grad", out, x, y}, out)
 	if content, err := os.ReadFile(out); err != nil || string(content) != "keep" {
 		t.Errorf("the output holds %q (error %v)", content, err)
+	}
+}
+
+// TestReport: figures are printed with all their digits.
+func TestReportDigits(t *testing.T) {
+	r := report{stats: focal.Stats{Sum: 6.000000000000001, Positives: 2, Negatives: 4, Ignored: 1}, kernel: "k", nonFinite: 5, elapsed: 2 * time.Second}
+	var text, doc bytes.Buffer
+	if err := r.print(&text); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.printJSON(&doc); err != nil {
+		t.Fatal(err)
+	}
+	const want = `cells             7
+positives         2
+negatives         4
+ignored           1
+non-finite logits 5
+sum               6.000000000000001
+mean              1.0000000000000002
+per positive      3.0000000000000004
+kernel            k
+time              2s
+cells per second  3.5
+`
+	const wantDoc = `{"kernel":"k","cells":7,"positives":2,"negatives":4,"ignored":1,"sum":6.000000000000001,"mean":1.0000000000000002,"per_positive":3.0000000000000004,"seconds":2,"non_finite":5}` + "\n"
+	if text.String() != want || doc.String() != wantDoc {
+		t.Errorf("%s%s", &text, &doc)
+	}
+}
+
+// TestNonFiniteOfHead: only the logits of the channel are counted.
+func TestNonFiniteOfHead(t *testing.T) {
+	inf := float32(math.Inf(1))
+	c, err := focal.Shape{Batch: 2, Anchors: 1, Attrs: 2, Height: 1, Width: 2}.NCHW(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := nonFinite([]float32{0, inf, 0, inf, inf, 0, 0, 0}, make([]uint8, 4), c); n != 1 {
+		t.Errorf("%d", n)
+	}
+}
+
+// TestDefaults: those that the help and README.md tell.
+func TestDefaults(t *testing.T) {
+	o, err := parseLoss([]string{"x", "y"})
+	if want := (lossOptions{alpha: 0.25, gamma: 2, workers: 1, layout: nchw, attr: 4, logits: "x", labels: "y"}); err != nil || o != want {
+		t.Errorf("%+v %v", o, err)
 	}
 }

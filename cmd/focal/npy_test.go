@@ -215,3 +215,14 @@ func fuzzNpy[T element](t *testing.T, content []byte) {
 	}
 	roundTrip(t, got)
 }
+
+// TestGreatShape: a size beyond what an int holds is an error, and so are labels of another batch.
+func TestGreatShape(t *testing.T) {
+	b := npyBytes(1, f4("(4611686018427387904,)"), nil) // 2^64 bytes
+	if _, err := readNpy[float32](bytes.NewReader(b), int64(len(b))); err == nil || !strings.Contains(err.Error(), "too large") {
+		t.Errorf("%v", err)
+	}
+	if _, err := channelOf([]int{1, 10, 2, 3}, []int{2, 2, 2, 3}, nchw, 4); err == nil {
+		t.Error("another batch: no error")
+	}
+}

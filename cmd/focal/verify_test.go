@@ -537,3 +537,35 @@ func TestVerifyStdoutFails(t *testing.T) {
 		}
 	}
 }
+
+// TestVerifyReport holds the text and the JSON document of a sweep against testdata/verify_report.txt.
+func TestVerifyReport(t *testing.T) {
+	s := verify.New(verify.Plan{Kernel: "k", Alpha: 0.25, Gammas: []float32{2}, Every: 1 << 30})
+	s.Next = 1
+	y := s.Tallies[0]
+	y.Logits = 4
+	c := func(x float32, label uint8, ulp float64) verify.Result {
+		return verify.Result{Cell: verify.Cell{Bits: math.Float32bits(x), Label: label}, ULP: ulp}
+	}
+	y.Loss.Worst, y.Grad.Worst = []verify.Result{c(1.5, 0, 2.25)}, []verify.Result{c(-3, 1, 3.5)}
+	y.Loss.Histogram[0], y.Loss.Histogram[4], y.Grad.Histogram[5] = 3, 1, 4
+	y.Loss.Tiny, y.Loss.Near, y.Loss.Special, y.Grad.Tiny, y.Grad.Near, y.Grad.Special = 11, 12, 13, 21, 22, 23
+	y.Grad.First = &verify.Violation{Cell: verify.Cell{Bits: 0x40000000, Label: 1}, Rule: "rule", Got: 7, Want: 8}
+	y.Grad.Broken = 1
+	y.Loss.Digest[0], y.Grad.Digest[0] = 0xaa, 0xbb
+	y.Wrong[0] = verify.Walk{N: 10, Drops: 1, Worst: c(2.5, 0, 0.75), First: 1, Last: 1, Max: 1, Min: 1}
+	y.Wrong[1] = verify.Walk{N: 10}
+	r := verifyReport{sweep: s, audits: []verify.Audit{{Cells: 9, Loss: c(4, 0, 1e-9), Grad: c(5, 1, 2e-9)}}}
+	var text, doc bytes.Buffer
+	if err := r.print(&text); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.printJSON(&doc); err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile(filepath.Join("testdata", "verify_report.txt"))
+	got := text.String()[strings.Index(text.String(), "alpha"):] + doc.String()[strings.Index(doc.String(), `"alpha"`):]
+	if err != nil || string(want) != got {
+		t.Errorf("error %v, got\n%s\nwant\n%s", err, got, want)
+	}
+}

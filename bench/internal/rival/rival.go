@@ -103,7 +103,6 @@ type Absent struct {
 type Rival struct {
 	name, about string
 	threads     int
-	tolerance   Tolerance
 	runner      runner
 }
 
@@ -130,9 +129,6 @@ func (r *Rival) Describe() string { return r.about }
 
 // Threads returns how many threads the rival may use.
 func (r *Rival) Threads() int { return r.threads }
-
-// Tolerance returns how close to float64 the rival has shown to be.
-func (r *Rival) Tolerance() Tolerance { return r.tolerance }
 
 // Measure returns the time of calls whole computations, one after the other. An
 // error of a child process is final.
@@ -299,5 +295,5 @@ func (b *bench) open(k kind, threads int) (*Rival, error) {
 		run.close()
 		return nil, err
 	}
-	return &Rival{name: label(k, threads), about: about, threads: threads, tolerance: k.tolerance, runner: run}, nil
+	return &Rival{name: label(k, threads), about: about, threads: threads, runner: run}, nil
 }

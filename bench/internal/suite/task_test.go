@@ -1,0 +1,65 @@
+package suite
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/seed1982febc/focal"
+	"github.com/seed1982febc/focal/bench/internal/result"
+)
+
+// TestTimer: what a case names is what is timed, by what one call of it writes.
+func TestTimer(t *testing.T) {
+	head, err := readHead(testdataDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases := slices.DeleteFunc(defaultCases(focal.Kernels(), 2), func(c result.Case) bool { return c.N > 30_000 || c.Impl == result.Loop })
+	d, err := newData(cases, head)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cases {
+		for i := range d.out {
+			d.out[i] = 42
+		}
+		run, err := d.timer(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := run(1); err != nil {
+			t.Fatal(err)
+		}
+		loss, err := focal.New(alpha, c.Gamma, focal.WithClip(c.Clip))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, x, channel := make([]float32, len(d.out)), d.logits[c.Logits], focal.Channel{Runs: 1, Len: c.N, Stride: 1, Size: c.N}
+		if c.Layout != result.Contiguous {
+			x = d.tensors[c.Logits]
+			if channel, err = headChannel(c.Layout, c.N); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range want {
+			want[i] = 42
+		}
+		h, err := loss.Head(channel)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch c.Op {
+		case "SumGrad":
+			_, err = h.SumGrad(want[:channel.Size], x[:channel.Size], d.labels[c.Labels][:c.N], 1)
+		case "Each":
+			err = h.Each(want[:c.N], x[:channel.Size], d.labels[c.Labels][:c.N])
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.EqualFunc(d.out, want, func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) }) {
+			t.Errorf("%s: other results", c.Name())
+		}
+	}
+}
