@@ -968,10 +968,20 @@ GLOBL variants<>(SB), NOPTR, $(24*const_numForms)
 	VMOVUPS Y1, COPYLABELS(ENDS) \
 	VMOVUPS Y1, (COPYLABELS+32)(ENDS)
 
+// The lanes of a vector twice: from lane k on they turn it by k lanes.
+DATA turned<>+0(SB)/8, $0x0000000100000000
+DATA turned<>+8(SB)/8, $0x0000000300000002
+DATA turned<>+16(SB)/8, $0x0000000500000004
+DATA turned<>+24(SB)/8, $0x0000000700000006
+DATA turned<>+32(SB)/8, $0x0000000100000000
+DATA turned<>+40(SB)/8, $0x0000000300000002
+DATA turned<>+48(SB)/8, $0x0000000500000004
+DATA turned<>+56(SB)/8, $0x0000000700000006
+GLOBL turned<>(SB), RODATA|NOPTR, $64
+
 // COPYIN: copies CX cells, logits at R8 and labels at R13, 8 of them to every stride bytes of logits, over
-// ignored ones. The last ones are copied one by one: an emulator may read all of a masked
-// load. Clobbers AX, BX, CX, DX, SI, R8, R13, Y0.
-#define COPYIN(stride) \
+// ignored ones, and by PARTIAL, TURN or FEW, what is left of them. Clobbers AX, BX, CX, DX, SI, R8, R13, Y0, Y1.
+#define COPYIN(stride, PARTIAL) \
 	XORL BX, BX \
 	SUBQ $8, CX \
 	JLT partial \
@@ -988,17 +998,43 @@ row: \
 partial: \
 	ADDQ $8, CX \
 	JEQ copied \
+	PARTIAL \
+copied:
+
+// TURN: fewer than 8 cells with at least 8-CX before them. It loads 8, turns what is before to the end, and makes
+// that ignored.
+#define TURN \
+	VMOVUPS -32(R8)(CX*4), Y0 \
+	MOVQ -8(R13)(CX*1), AX \
+	NEGQ CX \
+	ADDQ $8, CX \
+	LEAQ turned<>(SB), DX \
+	VMOVDQU (DX)(CX*4), Y1 \
+	VPERMPS Y0, Y1, Y0 \
+	SHLL $3, CX \
+	NOTQ AX \
+	SHRQ CX, AX \
+	NOTQ AX \
+	VMOVUPS Y0, COPY(ENDS)(BX*4) \
+	MOVQ AX, COPYLABELS(ENDS)(BX*1)
+
+// FEW: fewer than 8 cells, which may be all there are; then one by one, as nothing is before them and an emulator
+// may read all of a masked load.
+#define FEW \
+	TESTL BX, BX \
+	JEQ alone \
+	TURN \
+	JMP copied \
+alone: \
 	MOVQ $-1, AX \
-	LEAQ COPY(ENDS)(BX*4), DX \
 cell: \
 	SHLQ $8, AX \
 	MOVB -1(R13)(CX*1), AX \
 	MOVL -4(R8)(CX*4), SI \
-	MOVL SI, -4(DX)(CX*4) \
+	MOVL SI, (COPY-4)(ENDS)(CX*4) \
 	DECQ CX \
 	JNZ cell \
-	MOVQ AX, COPYLABELS(ENDS)(BX*1) \
-copied:
+	MOVQ AX, COPYLABELS(ENDS)
 
 // COPYOUT: the other way, CX cells to DI. Clobbers AX, CX, SI, DI, Y0.
 #define COPYOUT(stride) \
@@ -1013,12 +1049,24 @@ write: \
 	SUBQ $8, CX \
 	JMP write \
 rest: \
-	TESTQ CX, CX \
+	TESTL $4, CX \
+	JEQ two \
+	VMOVUPS (SI), X0 \
+	VMOVUPS X0, (DI) \
+	ADDQ $16, SI \
+	ADDQ $16, DI \
+two: \
+	TESTL $2, CX \
+	JEQ one \
+	MOVQ (SI), AX \
+	MOVQ AX, (DI) \
+	ADDQ $8, SI \
+	ADDQ $8, DI \
+one: \
+	TESTL $1, CX \
 	JEQ written \
-	MOVL -4(SI)(CX*4), AX \
-	MOVL AX, -4(DI)(CX*4) \
-	DECQ CX \
-	JMP rest \
+	MOVL (SI), AX \
+	MOVL AX, (DI) \
 written:
 
 // SLOTS: the slots, and ENDS. What aligns them is 63 bytes.
@@ -1062,7 +1110,7 @@ TEXT ·cellsAVX2(SB), 0, $2848-64
 	FILLLABELS
 	FILL(0)
 	FILL(32)
-	COPYIN(32)
+	COPYIN(32, TURN)
 	LEAQ COPY(ENDS), R8
 	LEAQ COPYLABELS(ENDS), R13
 	MOVQ R8, R12
@@ -1124,7 +1172,7 @@ TEXT ·fewAVX2(SB), 0, $2848-49
 	MOVQ labels+32(FP), R13
 	FILLLABELS
 	FILL(0)
-	COPYIN(64)
+	COPYIN(64, FEW)
 	LEAQ COPY(ENDS), LOGITS
 	LEAQ COPYLABELS(ENDS), LABELS
 	MOVQ LOGITS, OUT
