@@ -223,7 +223,7 @@ func share(workers, tasks int, work func(next func() (task int, ok bool))) {
 // gathered into a buffer, and so is what lies across the end of a run.
 const (
 	longRun    = 512
-	fewCells   = 256
+	fewCells   = 512 // a head of 3 anchors at 13x13 points is one buffer of that size
 	stageCells = 2048
 )
 
