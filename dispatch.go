@@ -229,7 +229,9 @@ const (
 
 // block returns the sum of block b and writes its losses or gradients.
 func (f *frame) block(j *job, b int) float64 {
-	f.lanes = [8]float64{}
+	if b > 0 { // else it is the first that f does
+		f.lanes = [8]float64{}
+	}
 	i := b * blockCells
 	end := min(i+blockCells, len(j.labels))
 	switch c := &j.cells; {
