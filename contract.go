@@ -82,6 +82,11 @@ const (
 	groupCells = 64
 	rowCells   = 16
 
+	// Up to halfGroup cells take half the time of a group, as one step of 8 columns: in a group
+	// of which nothing else is used, cell c stands in row c/8. T of a column is then U of
+	// the cells: with none from 32 on, both are (l[i]+l[i+16]) + (l[i+8]+l[i+24]).
+	halfGroup = groupCells / 2
+
 	// blockCells is the unit of the reduction and of the workers: small enough that one
 	// assembly call, which cannot be preempted, takes microseconds, and that workers end
 	// together; large enough that its overhead does not show.

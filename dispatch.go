@@ -286,18 +286,6 @@ func (f *frame) staged(j *job, i, end int, x []float32) {
 	j.scatter(x, i)
 }
 
-// Up to halfGroup cells take half the time of a group, as one step of 8 columns: in a group
-// of which nothing else is used, cell c stands in row c/8. T of a column is then U of
-// the cells: with none from 32 on, both are (l[i]+l[i+16]) + (l[i+8]+l[i+24]).
-const halfGroup = groupCells / 2
-
-var allIgnored = func() (labels [groupCells]uint8) {
-	for i := range labels {
-		labels[i] = Ignore
-	}
-	return labels
-}()
-
 // gather copies the logits of cells from i on to buf.
 func (j *job) gather(buf []float32, i int) {
 	for run, x := j.run(i); len(buf) > 0; run, x = run+1, 0 {
@@ -416,6 +404,13 @@ func (f *frame) special(out, logits []float32, labels []uint8, column int, m mod
 		genericTail(f, m, out, logits, labels)
 	}
 }
+
+var allIgnored = func() (labels [groupCells]uint8) {
+	for i := range labels {
+		labels[i] = Ignore
+	}
+	return labels
+}()
 
 // tamed does a group by the assembly kernel after all, if all its special logits are where another
 // makes no difference: in ignored cells, and on the right side. Otherwise it reports false and has done nothing.

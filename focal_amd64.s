@@ -922,13 +922,18 @@ special: \
 	LEAVE(LATERVALUE) \
 	EACHWIDE
 
+// Sum, each and grad; DENOMINATOR, MODULATE.
 PLAIN(plain15Sum, plain15Each, plain15Grad, BYONEANDHALF, MODULATED)
 PLAIN(plain2Sum, plain2Each, plain2Grad, BYSECOND, MODULATE)
 PLAIN(plain3Sum, plain3Each, plain3Grad, BYTHIRD, MODULATE3)
 PLAIN(plain4Sum, plain4Each, plain4Grad, BYFOURTH, MODULATE4)
+
+// OUT_ (of sum and each), DENOMINATOR, SOFTPLUS, MODULATE, VALUE (of sum and each), KEEP and GRAD (of grad).
 WIDE(wide0Sum, wide0Each, wide0Grad, OUTPARTS, BYNONE, SOFTPLUSZERO, NOMODULATE, NOTHING, NOTHING, GRADZERO)
 WIDE(wide05Sum, wide05Each, wide05Grad, OUTWIDE, BYHALF, SOFTPLUSWIDE, MODULATED, VALUE, KEEPM, GRADWIDE)
 WIDE(wide1Sum, wide1Each, wide1Grad, OUTWIDE, BYFIRST, SOFTPLUSWIDE, MODULATE, VALUE, KEEPM, GRADWIDE)
+
+// CLAMP, OUTFIRST, OUT_, OUTLAST, DENOMINATOR, SOFTPLUS, MODULATE, KEEP, REST, RESTGRAD, GRAD.
 LATER(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, OUTWIDE, KEEPT, KEEPNONE, BYNONE, LOG1PWIDE, NOMODULATE, NOTHING, POWERED, POWEREDSLOPE, GRADANY)
 LATER(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, OUTWIDE, OUTWIDE, NOOUT, BYZEROTH, SOFTPLUSWIDE, MODULATED, KEEPM, CLIP, CLIP, GRADZEROCLIP)
 LATER(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, OUTWIDE, OUTWIDE, NOOUT, BYFIRST, SOFTPLUSWIDE, MODULATE, KEEPM, CLIP, CLIP, GRADCLIP)
@@ -1069,7 +1074,8 @@ one: \
 	MOVL AX, (DI) \
 written:
 
-// SLOTS: the slots, and ENDS. What aligns them is 63 bytes.
+// SLOTS: the slots, and ENDS: twice SLOT, 32 bytes for where the last group is, 256 and 64 for its copy, and 63 to align
+// them: a frame of 2848 bytes.
 #define SLOTS(slots) \
 	LEAQ slots, LEAVING \
 	ADDQ $63, LEAVING \
