@@ -17,6 +17,8 @@
 // Where floats are known to be positive, or negative, they are compared and limited
 // as integers. As integers, negative floats are in reverse order.
 //
+// Where all logits of a step are below frame.safe, what only tiny or clamped results need is left out.
+//
 // Registers are numbers: see neon_arm64.h. Those that live through a variant:
 #define FRAME 0
 #define LOGITS 1 // of the step
@@ -31,7 +33,9 @@
 #define HUGE 10 // kHuge
 #define LANES 11 // frame_lanes
 #define LAST 12 // COLUMN after the last step of a group
-#define TMP 13
+#define REACH 13 // of the step: the greatest of its -|w|, as integers
+#define SAFE 14 // frame_safe
+#define TMP 15
 
 // Vectors, four each, one per row. What they hold besides, the steps say.
 #define W 0 // -z
@@ -140,29 +144,32 @@ GLOBL tables<>(SB), RODATA|NOPTR, $64
 	ROWSN(VTBL, A, T2, A) \
 	ROWS(VEOR, X, W, W)
 
-// FINDSPECIAL: goes to special if a -|w| in x is beyond what the kernel does. Clobbers
-// T2, T3, TMP.
-#define FINDSPECIAL(x) \
-	VSMAX(x+0, x+1, T2) \
-	VSMAX(x+2, x+3, T3) \
+// IFSAFE: jumps if nothing in the step is tiny or clamped.
+#define IFSAFE(label) \
+	CMPW R(SAFE), R(REACH) \
+	BLT label
+
+// LIMIT: X = w to -|w|, and clamped if need be. It goes to special if one is beyond what the kernel does.
+// Clobbers T.
+#define LIMIT(CLAMP) \
+	CONST(const_kSign, T0) \
+	ROWSM(VORR, T0, W, X) \
+	VSMAX(X+0, X+1, T2) \
+	VSMAX(X+2, X+3, T3) \
 	VSMAX(T2, T3, T2) \
 	VSMAXV(T2, T2) \
-	FMOVS F(T2), R(TMP) \
-	CMPW R(HUGE), R(TMP) \
-	BGT special
+	FMOVS F(T2), R(REACH) \
+	IFSAFE(within) \
+	CMPW R(HUGE), R(REACH) \
+	BGT special \
+	CLAMP \
+within:
 
-// CLAMP and CLAMPCLIP: X = w to -|w|, clamped. Clobber T.
 #define CLAMP \
-	CONST(const_kSign, T0) \
 	LDRQ(params_end, PARAMS, T1) \
-	ROWSM(VORR, T0, W, X) \
-	FINDSPECIAL(X) \
 	ROWSM(VFMAX, T1, X, X)
 
 #define CLAMPCLIP \
-	CONST(const_kSign, T0) \
-	ROWSM(VORR, T0, W, X) \
-	FINDSPECIAL(X) \
 	LDRQ(params_right, PARAMS, T1) \
 	LDRQ(params_wrongEnd, PARAMS, T2) \
 	ROWSM(VFMAX, T1, W, X) \
@@ -451,13 +458,15 @@ GLOBL tables<>(SB), RODATA|NOPTR, $64
 	VAND(t, v, v)
 
 #define VALUE(WEIGHT, ABS) \
-	LDRQ(params_tiny, PARAMS, T0) \
 	WEIGHT \
 	ABS \
+	IFSAFE(valued) \
+	LDRQ(params_tiny, PARAMS, T0) \
 	NOTTINY(P+0, T1) \
 	NOTTINY(P+1, T2) \
 	NOTTINY(P+2, T3) \
-	NOTTINY(P+3, T1)
+	NOTTINY(P+3, T1) \
+valued:
 
 // TOTAL: T of the step, to the column. Clobbers T.
 #define TOTAL \
@@ -513,15 +522,21 @@ GLOBL tables<>(SB), RODATA|NOPTR, $64
 #define FINISH(UNWIDE) \
 	ONEPLUS \
 	ROWS(VFDIV, P, W, W) \
-	FMOVS frame_tinyGrad(R(FRAME)), F(T0) \
 	FMOVS frame_scale(R(FRAME)), F(T1) \
-	VDUP_S0(T0, T0) \
 	VDUP_S0(T1, T1) \
+	IFSAFE(great) \
+	FMOVS frame_tinyGrad(R(FRAME)), F(T0) \
+	VDUP_S0(T0, T0) \
 	ROWS(VFMUL, A, W, W) \
 	ROWSM(VFACGT, T0, W, X) \
 	UNWIDE \
-	COPY(const_kZero, P) \
 	ROWS(VAND, X, W, W) \
+	JMP finish \
+great: \
+	UNWIDE \
+	ROWS(VFMUL, A, W, W) \
+finish: \
+	COPY(const_kZero, P) \
 	ROWSM(VFMLA, T1, W, P) \
 	STORE(P, 0, 64, OUT)
 
@@ -569,7 +584,7 @@ TEXT name<>(SB), NOSPLIT|NOFRAME, $0-0 \
 	PCALIGN $32 \
 loop: \
 	DECODE(SIGN) \
-	CLAMP \
+	LIMIT(CLAMP) \
 	ROUND(MAGIC, X) \
 	REDUCE(NOADD) \
 	EXP(Y) \
@@ -655,10 +670,11 @@ TEXT ·cellsNEON(SB), 0, $128-64
 	MOVD $slots-128(SP), R(SLOTS)
 	MOVW (16*const_kHuge)(R(COEF)), R(HUGE)
 	LSR $4, R(STEPS)
-	MOVD variant+8(FP), R14
-	MOVD $variants<>(SB), R15
-	MOVD (R15)(R14<<3), R14
-	CALL (R14)
+	MOVW frame_safe(R(FRAME)), R(SAFE)
+	MOVD variant+8(FP), R15
+	MOVD $variants<>(SB), R16
+	MOVD (R16)(R15<<3), R15
+	CALL (R15)
 
 	// STEPS are left. Of those done, each four are a group.
 	MOVD n+40(FP), R(TMP)

@@ -255,8 +255,9 @@ func jump(asm []string, i int) (to int, ok bool) {
 }
 
 // groupOf returns the instructions of one group of cells: the loop that the last
-// backward branch closes, once for every step. What a forward branch inside the loop
-// can skip runs in the last step only.
+// backward branch closes, once for every step. What a b.ne inside the loop skips runs in
+// the last step only: the end of a group. What another forward branch skips never runs: it is for
+// results that may be tiny.
 func groupOf(asm []string) ([]string, error) {
 	first, last := 0, -1
 	for i := range asm {
@@ -271,7 +272,9 @@ func groupOf(asm []string) ([]string, error) {
 	for step := range groupSteps {
 		for i := first; i <= last; i++ {
 			group = append(group, asm[i])
-			if to, ok := jump(asm, i); ok && to > i && to <= last && step < groupSteps-1 {
+			to, ok := jump(asm, i)
+			ends := strings.HasPrefix(asm[i], "b.ne") && step == groupSteps-1
+			if ok && to > i && to <= last && !ends {
 				i = to - 1
 			}
 		}

@@ -7,15 +7,15 @@ import (
 	"testing"
 )
 
-// TestGroupOf: the block that a forward branch skips appears once per group.
+// TestGroupOf: the block that a b.ne skips appears once per group, that of another forward branch never.
 func TestGroupOf(t *testing.T) {
-	asm := []string{"mov x0, x1", "fadd v0.4s, v0.4s, v0.4s", "b.pl #20", "cbz x2, #8", "nop", "subs x3, x3, #1", "b.ne #-20", "ret"}
+	asm := []string{"mov x0, x1", "fadd v0.4s, v0.4s, v0.4s", "b.pl #32", "b.lt #8", "brk #1", "b.ne #8", "nop", "subs x3, x3, #1", "b.ne #-28", "ret"}
 	got, err := groupOf(asm)
 	if err != nil {
 		t.Fatal(err)
 	}
-	step := slices.Concat(asm[1:4], asm[5:7])
-	want := slices.Concat(step, step, step, asm[1:7])
+	step := slices.Concat(asm[1:4], asm[5:6], asm[7:9])
+	want := slices.Concat(step, step, step, asm[1:4], asm[5:9])
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
