@@ -436,33 +436,29 @@ added: \
 	ADDUP2
 
 // Each writes the losses at once.
-#define FLUSH(x) \
+#define FLUSH(j, q, e, low, m, u, x) \
 	NOTTINY(x, K1) \
 	VMOVAPS.Z x, K1, x
 
 #define EACHPLAIN(j, q, e, low, m, u, x) \
-	LOSS(j, q, e, low, m, u, x) \
-	FLUSH(x) \
 	VMULPS.BCST params_unscale(PARAMS), x, u \
 	VMOVUPS u, (64*j)(OUT)
 
-#define UNWIDENED(j, x, u) \
-	FLUSH(x) \
+#define EACHWIDE(j, q, e, low, m, u, x) \
 	VMULPS.BCST K(const_kUnwide), x, u \
 	VMULPS.BCST params_unscale(PARAMS), u, u \
 	VMOVUPS u, (64*j)(OUT)
 
-#define EACHWIDE(j, q, e, low, m, u, x) \
-	LOSS(j, q, e, low, m, u, x) \
-	UNWIDENED(j, x, u)
+#define WRITE(LOSS, EACH) \
+	LEAVE(LOSS) \
+	UNLESS(TINY, flushed) \
+	LEAVE(FLUSH) \
+flushed: \
+	LEAVE(EACH)
 
-#define EACHZERO(j, q, e, low, m, u, x) \
-	LOSSZERO(j, q, e, low, m, u, x) \
-	UNWIDENED(j, x, u)
-
-#define EACHESPLAIN LEAVE(EACHPLAIN)
-#define EACHESWIDE LEAVE(EACHWIDE)
-#define EACHESZERO LEAVE(EACHZERO)
+#define EACHESPLAIN WRITE(LOSS, EACHPLAIN)
+#define EACHESWIDE WRITE(LOSS, EACHWIDE)
+#define EACHESZERO WRITE(LOSSZERO, EACHWIDE)
 
 // SLOPE: x = t of the slope's t + s*L, where one is 1 in the scale of e; SLOPEL: u = s, and
 // all of it in x. Clobber low.
