@@ -211,7 +211,7 @@ func TestNorms(t *testing.T) {
 			s := Stats{Positives: n, Negatives: n / 3}
 			for norm, by := range map[norm]int64{perCell: s.Count(), perPositive: s.Positives} {
 				j := job{norm: norm, scale: scale}
-				if err := j.normalize(&s); err != nil {
+				if err := j.normalize(s); err != nil {
 					t.Fatal(err)
 				}
 				if want := float32(float64(scale) / float64(by)); j.scale != want {

@@ -61,7 +61,7 @@ func (l *Loss) run(j *job) (Stats, error) {
 		return Stats{}, err
 	}
 	if j.mode == modeGrad {
-		if err := j.normalize(&stats); err != nil {
+		if err := j.normalize(stats); err != nil {
 			return Stats{}, err
 		}
 		if j.scale == 0 {
@@ -78,7 +78,7 @@ func (l *Loss) run(j *job) (Stats, error) {
 }
 
 // normalize divides the scale of gradients by the norm, and reports one that is out of range.
-func (j *job) normalize(s *Stats) error {
+func (j *job) normalize(s Stats) error {
 	scale, by, of := j.scale, int64(1), ""
 	switch j.norm {
 	case perCell:
@@ -472,12 +472,12 @@ func countLabels(k Kernel, labels []uint8, workers int) (Stats, error) {
 	var s Stats
 	switch {
 	case len(labels) < fewLabels:
-		s.add(countWords(labels))
+		s = s.with(countWords(labels))
 	case workers > 1 && len(labels) >= manyLabels:
 		s = countParallel(k, labels, workers)
 	default:
 		for i := 0; i < len(labels); i += labelCells {
-			s.count(k, labels[i:min(len(labels), i+labelCells)])
+			s = s.count(k, labels[i:min(len(labels), i+labelCells)])
 		}
 	}
 	if s.Count()+s.Ignored == int64(len(labels)) {
@@ -498,7 +498,7 @@ func countParallel(k Kernel, labels []uint8, workers int) Stats {
 	share(workers, (len(labels)+labelCells-1)/labelCells, func(next func() (int, bool)) {
 		var s Stats
 		for i, ok := next(); ok; i, ok = next() {
-			s.count(k, labels[i*labelCells:min(len(labels), (i+1)*labelCells)])
+			s = s.count(k, labels[i*labelCells:min(len(labels), (i+1)*labelCells)])
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -507,24 +507,24 @@ func countParallel(k Kernel, labels []uint8, workers int) Stats {
 	return total
 }
 
-// count adds the labels of each kind, at least one and at most labelCells.
-func (s *Stats) count(k Kernel, labels []uint8) {
+// count returns s with the labels of each kind, at least one and at most labelCells.
+func (s Stats) count(k Kernel, labels []uint8) Stats {
 	if k == kernelGeneric {
 		for len(labels) > wordLabels {
-			s.add(countWords(labels[:wordLabels]))
+			s = s.with(countWords(labels[:wordLabels]))
 			labels = labels[wordLabels:]
 		}
-		s.add(countWords(labels))
-		return
+		return s.with(countWords(labels))
 	}
 	race(nil, nil, labels)
-	s.add(archCount(k, &labels[0], len(labels)))
+	return s.with(archCount(k, &labels[0], len(labels)))
 }
 
-func (s *Stats) add(positives, ignored, negatives int) {
+func (s Stats) with(positives, ignored, negatives int) Stats {
 	s.Positives += int64(positives)
 	s.Ignored += int64(ignored)
 	s.Negatives += int64(negatives)
+	return s
 }
 
 // wordLabels is how many labels countWords can count: the bytes of a sum of bytes hold 255.
