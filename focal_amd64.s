@@ -11,7 +11,7 @@
 // from each row. A step is entered (labels, exp) and left (log1p, everything else),
 // and while one step is left the next is entered: the steps of the two polynomials
 // alternate, so that eight independent computations fill the pipes. The two meet
-// in slots of memory.
+// in slots of memory, and e in registers too where there is one for it.
 //
 // What binds besides the pipes are the two loads of a cycle: so a constant is loaded
 // once for four rows. Where floats are known to be positive, or negative, they are compared, limited
@@ -846,6 +846,7 @@ sloped: \
 
 // A variant: returns the steps left in STEPS, 0 unless it met a special logit. In: ADVANCE of its first step. What OUT
 // is where a step is entered alone, beside another, and where none is: OUTFIRST, OUT_, OUTLAST.
+// The loop begins a cache line: half a line further it takes 2 % longer.
 #define VARIANT(name, WEIGHTS, CLAMP, ROUND, OUTFIRST, OUT_, OUTLAST, TAKE, ARG, DENOMINATOR, ONE, SOFTPLUS, MODULATE, KEEP, REST, MODE) \
 TEXT name<>(SB), NOSPLIT|NOFRAME, $0-0 \
 	ENTERFIRST(WEIGHTS, CLAMP, ROUND, OUTFIRST) \
