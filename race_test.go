@@ -2,4 +2,58 @@
 
 package focal
 
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
 const raceEnabled = true
+
+// TestRaceReported: the race detector sees what the kernels read and write. A process of its own has the
+// race, as the detector ends it.
+func TestRaceReported(t *testing.T) {
+	const variable = "FOCAL_TEST_RACE"
+	if what := os.Getenv(variable); what != "" {
+		haveRace(t, what)
+		return
+	}
+	for _, what := range []string{"none", "grad", "loss", "logits", "labels"} {
+		c := exec.Command(os.Args[0], "-test.run=^TestRaceReported$")
+		c.Env = append(os.Environ(), variable+"="+what)
+		out, err := c.CombinedOutput()
+		if seen := strings.Contains(string(out), "DATA RACE"); seen != (what != "none") || (err != nil) != seen {
+			t.Errorf("race for %s: reported %v, error %v:\n%s", what, seen, err, out)
+		}
+	}
+}
+
+// haveRace calls a Loss while another goroutine writes to what it uses.
+func haveRace(t *testing.T, what string) {
+	const n = 1000
+	x, y, out := make([]float32, n), make([]uint8, n), make([]float32, n)
+	other := map[string]func(){
+		"none":   func() {},
+		"grad":   func() { out[n-1] = 1 },
+		"loss":   func() { out[n-1] = 1 },
+		"logits": func() { x[n-1] = 1 },
+		"labels": func() { y[n-1] = 1 },
+	}[what]
+	l := must(t, 0.25, 2)
+	done := make(chan bool)
+	go func() {
+		other()
+		close(done)
+	}()
+	var err error
+	if what == "loss" {
+		err = l.Each(out, x, y)
+	} else {
+		_, err = l.SumGrad(out, x, y, 1)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	<-done
+}

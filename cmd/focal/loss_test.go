@@ -548,7 +548,7 @@ func TestWriteProtectedOutput(t *testing.T) {
 	}
 }
 
-// TestReport: figures are printed with all their digits.
+// TestReportDigits: figures are printed with all their digits.
 func TestReportDigits(t *testing.T) {
 	r := report{stats: focal.Stats{Sum: 6.000000000000001, Positives: 2, Negatives: 4, Ignored: 1}, kernel: "k", nonFinite: 5, elapsed: 2 * time.Second}
 	var text, doc bytes.Buffer

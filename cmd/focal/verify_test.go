@@ -404,7 +404,7 @@ func TestVerifyInterrupt(t *testing.T) {
 	wantStatus(t, err, 130)
 
 	runs := 0
-	for ; ; runs++ {
+	for ; runs < 100; runs++ {
 		out, err = verifyWith(t, interrupting(t, 18), "-json", "-workers", "1", "-state", state, "-plot", svg)
 		if err == nil {
 			break
