@@ -354,14 +354,16 @@ within:
 	LOGSTEP(const_kLogQ1, Q, P) \
 	LOGSTEP(const_kLogQ0, P, Q)
 
-// SOFTPLUSPLAIN: Y = L. Clobbers P, Q, T0.
-#define SOFTPLUSPLAIN \
+// SOFTPLUSPLAIN: l = L, in place of e if it is E; where gradients take e besides, KEEP copies it to Y. Clobbers
+// P, Q, T0.
+#define KEEPE MOVE(E, Y)
+#define SOFTPLUSPLAIN(KEEP, l) \
 	LOG \
 	CONST(const_kZero, T0) \
-	MOVE(E, Y) \
-	ROWS(VFMLA, Q, X, Y) \
+	KEEP \
+	ROWS(VFMLA, Q, X, l) \
 	ROWSM(VSMAX, T0, W, P) \
-	ROWS(VFADD, P, Y, Y)
+	ROWS(VFADD, P, l, l)
 
 // LOG1PWIDE: Y = log1p(e) times 2^64. Clobbers P, Q.
 #define LOG1PWIDE \
@@ -447,9 +449,10 @@ within:
 	SOFTPLUSANY \
 	CLIP
 
-// VALUE: P = A * L, which WEIGHT makes, or 0 where that is tiny. ABS takes off the sign that A
-// has for gradients. Clobbers T.
+// VALUE: P = A * L, which WEIGHT makes, or WEIGHTE, or 0 where that is tiny. ABS takes off the sign that A has for
+// gradients. Clobbers T.
 #define WEIGHT ROWS(VFMUL, A, Y, P)
+#define WEIGHTE ROWS(VFMUL, A, E, P)
 #define NOWEIGHT
 #define NOABS
 #define ABS ROWS2(VFABS, P, P)
@@ -611,9 +614,9 @@ special: \
 	RET
 
 #define PLAIN(sum, each, grad, MODULATE) \
-	VARIANT(sum, NOSIGN, CLAMP, const_kMagic, OUTPLAIN, MODULATE, SOFTPLUSPLAIN, WEIGHT, NOABS, NOTHING) \
-	VARIANT(each, NOSIGN, CLAMP, const_kMagic, OUTPLAIN, MODULATE, SOFTPLUSPLAIN, WEIGHT, NOABS, EACHPLAIN) \
-	VARIANT(grad, SIGN, CLAMP, const_kMagic, OUTPLAIN, MODULATE, SOFTPLUSPLAIN, WEIGHT, ABS, GRADPLAIN)
+	VARIANT(sum, NOSIGN, CLAMP, const_kMagic, OUTPLAIN, MODULATE, SOFTPLUSPLAIN(NOTHING, E), WEIGHTE, NOABS, NOTHING) \
+	VARIANT(each, NOSIGN, CLAMP, const_kMagic, OUTPLAIN, MODULATE, SOFTPLUSPLAIN(NOTHING, E), WEIGHTE, NOABS, EACHPLAIN) \
+	VARIANT(grad, SIGN, CLAMP, const_kMagic, OUTPLAIN, MODULATE, SOFTPLUSPLAIN(KEEPE, Y), WEIGHT, ABS, GRADPLAIN)
 
 #define WIDE(sum, each, grad, CLAMP, OUT_, MODULATE, SOFTPLUS, WEIGHT, GRAD) \
 	VARIANT(sum, NOSIGN, CLAMP, const_kMagicWide, OUT_, MODULATE, SOFTPLUS, WEIGHT, NOABS, NOTHING) \
