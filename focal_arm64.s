@@ -636,25 +636,7 @@ WIDE(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, OUTWIDE, MODULATE1, SOFTPLUSCLIP
 WIDE(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, OUTCLIP2, MODULATE2CLIP, SOFTPLUSCLIP, WEIGHT, GRADCLIP)
 WIDE(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, OUTWIDE, MODULATELATER, SOFTPLUSCLIPANY, WEIGHT, GRADCLIP)
 
-// The variants by form and mode.
-#define ROW(form, sum, each, grad) \
-DATA variants<>+(24*form+0)(SB)/8, $sum<>(SB) \
-DATA variants<>+(24*form+8)(SB)/8, $each<>(SB) \
-DATA variants<>+(24*form+16)(SB)/8, $grad<>(SB)
-
-ROW(const_plain15, plain15Sum, plain15Each, plain15Grad)
-ROW(const_plain2, plain2Sum, plain2Each, plain2Grad)
-ROW(const_plain3, plain3Sum, plain3Each, plain3Grad)
-ROW(const_plain4, plain4Sum, plain4Each, plain4Grad)
-ROW(const_wide0, wide0Sum, wide0Each, wide0Grad)
-ROW(const_wide05, wide05Sum, wide05Each, wide05Grad)
-ROW(const_wide1, wide1Sum, wide1Each, wide1Grad)
-ROW(const_wideAny, wideAnySum, wideAnyEach, wideAnyGrad)
-ROW(const_clip0, clip0Sum, clip0Each, clip0Grad)
-ROW(const_clip1, clip1Sum, clip1Each, clip1Grad)
-ROW(const_clip2, clip2Sum, clip2Each, clip2Grad)
-ROW(const_clipAny, clipAnySum, clipAnyEach, clipAnyGrad)
-GLOBL variants<>(SB), NOPTR, $(24*const_numForms)
+#include "variants.h"
 
 // func cellsNEON(f *frame, variant int, out, logits *float32, labels *uint8, n int) (done, column int)
 TEXT ·cellsNEON(SB), 0, $128-64

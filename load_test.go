@@ -66,8 +66,8 @@ func noneLeft(t *testing.T, before int) {
 	t.Errorf("%d goroutines before, %d after", before, runtime.NumGoroutine())
 }
 
-// TestWorkers: a call starts as many goroutines as WithWorkers asks for and GOMAXPROCS at that time has, and
-// one alone, which allocates nothing.
+// TestWorkers: a call starts goroutines, which it has to allocate, if WithWorkers asks for some, or for as many as
+// GOMAXPROCS has at that time and those are several.
 func TestWorkers(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
