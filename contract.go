@@ -269,6 +269,7 @@ type params struct {
 	clipHigh     vec // table of the greatest
 
 	kernel   Kernel
+	isa      isa // of the kernel
 	form     form
 	pos, neg float32 // class weights
 	exponent int     // a kernel's losses and gradients are multiplied by 2^exponent
@@ -282,10 +283,22 @@ type params struct {
 	unscaleSum  float64 // 2^-exponent
 }
 
+// An isa is a kernel by number, for the assembly.
+type isa uint8
+
+const (
+	isaGeneric isa = iota
+	isaAVX2
+	isaAVX512
+	isaNEON
+)
+
+var isas = map[Kernel]isa{kernelGeneric: isaGeneric, kernelAVX2: isaAVX2, kernelAVX512: isaAVX512, kernelNEON: isaNEON}
+
 // newParams derives the constants. All of it is exact or rounded in a fixed
 // order: math.Log and math.Exp differ between architectures.
 func newParams(c *config) params {
-	p := params{kernel: c.kernel, pos: c.pos, neg: c.neg, form: chooseForm(c.gamma, c.clip), gamma: splat(c.gamma), gammaUnwide: splat(c.gamma * unwide)}
+	p := params{kernel: c.kernel, isa: isas[c.kernel], pos: c.pos, neg: c.neg, form: chooseForm(c.gamma, c.clip), gamma: splat(c.gamma), gammaUnwide: splat(c.gamma * unwide)}
 
 	p.leastWeight = weightExponent(c.pos, c.neg)
 

@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
-	"unsafe"
 )
 
 // A norm is what a gradient is divided by.
@@ -27,15 +26,15 @@ type job struct {
 	logits  []float32
 	labels  []uint8
 	scale   float32
-	strided bool    // cells is a Head's channel; else the whole of logits
-	cells   Channel // where the logits (and gradients) are
+	strided bool    // cells says where the logits (and gradients) are; else cell i is logits[i]
+	cells   Channel // a Head's channel
 }
 
 // A frame is what a kernel reads and writes besides the cells, one per
 // goroutine. The assembly knows its layout through go_asm.h.
 type frame struct {
 	p         *params
-	mode      mode
+	variant   int         // of the kernel
 	scale     float32     // of gradients: the call's scale times p.unscale
 	tinyGrad  float32     // the greatest gradient that is too small, in the kernel's scale
 	leastGrad float32     // the next one
@@ -48,9 +47,6 @@ type frame struct {
 func (l *Loss) run(j *job) (Stats, error) {
 	if err := l.check(j); err != nil {
 		return Stats{}, err
-	}
-	if !j.strided {
-		j.cells.Runs, j.cells.Len, j.cells.Stride = 1, len(j.labels), 1
 	}
 	workers := l.workers
 	if workers == 0 && len(j.labels) > blockCells { // what little there is needs one; asking takes 10 ns
@@ -109,10 +105,11 @@ func (l *Loss) blocks(j *job, workers int) float64 {
 	sum := 0.0
 	if workers > 1 {
 		sum = l.parallel(*j, workers, blocks)
-	} else {
+	} else if blocks > 0 {
 		var f frame
 		f.set(&l.params, j)
-		for b := range blocks {
+		sum = f.block(j, 0)
+		for b := 1; b < blocks; b++ {
 			sum += f.block(j, b)
 		}
 	}
@@ -124,18 +121,18 @@ func (l *Loss) blocks(j *job, workers int) float64 {
 
 // index returns where cell i is.
 func (j *job) index(i int) int {
+	if !j.strided {
+		return i
+	}
 	run, x := j.run(i)
 	_, at := j.piece(run, x, 0)
 	return at
 }
 
-// variant returns the number of the kernel's variant.
-func (f *frame) variant() int { return int(f.p.form)*int(numModes) + int(f.mode) }
-
 // set makes f the frame of a goroutine that works on j with p.
 func (f *frame) set(p *params, j *job) {
 	f.p = p
-	f.mode = j.mode
+	f.variant = int(p.form)*int(numModes) + int(j.mode)
 	f.safe = p.safeFrame
 	if j.mode == modeGrad {
 		f.setScale(j.scale)
@@ -165,7 +162,7 @@ var leastBlocks = 8
 
 // worthwhile returns how many of workers blocks are enough for, at least 1.
 func (l *Loss) worthwhile(workers, blocks int) int {
-	if l.params.kernel != kernelGeneric {
+	if l.params.isa != isaGeneric {
 		blocks /= leastBlocks
 	}
 	return max(1, min(workers, blocks))
@@ -235,7 +232,7 @@ func (f *frame) block(j *job, b int) float64 {
 	i := b * blockCells
 	end := min(i+blockCells, len(j.labels))
 	switch c := &j.cells; {
-	case c.Runs == 1 && c.Stride == 1:
+	case !j.strided || c.Runs == 1 && c.Stride == 1:
 		f.cells(j, c.Offset+i, i, end-i)
 	case c.Stride != 1 || c.Len < longRun:
 		f.stage(j, i, end)
@@ -371,22 +368,40 @@ func (j *job) outAt(at, i, n int) []float32 {
 	return nil
 }
 
-// cells does n cells from cell i on, which lie one after another from at on, from a border of groups on and to one
-// or the end of all.
+// first returns the first of n elements, at least one, from at on, all of which s must have. It takes half the
+// instructions of a slice.
+func first[T any](s []T, at, n int) *T {
+	_ = s[at+n-1]
+	return &s[at]
+}
+
+// cells does n cells, at least one, from cell i on, which lie one after another from at on, from a border of groups on
+// and to one or the end of all.
 func (f *frame) cells(j *job, at, i, n int) {
-	for n > 0 {
+	for {
 		done, column := 0, 0
-		if f.p.kernel != kernelGeneric {
-			out, logits, labels := j.outAt(at, i, n), j.logits[at:at+n], j.labels[i:i+n]
-			race(out, logits, labels)
-			done, column = archCells(f, unsafe.SliceData(out), &logits[0], &labels[0], n)
-		}
-		if done < n {
-			at, i, n := at+done, i+done, min(groupCells, n-done)
-			f.special(j.outAt(at, i, n), j.logits[at:at+n], j.labels[i:i+n], column, j.mode)
-			done += n
+		if f.p.isa != isaGeneric {
+			var out *float32
+			switch j.mode {
+			case modeGrad:
+				out = first(j.out, at, n)
+			case modeEach:
+				out = first(j.out, i, n)
+			}
+			logits, labels := first(j.logits, at, n), first(j.labels, i, n)
+			race(out, logits, labels, n)
+			done, column = archCells(f, out, logits, labels, n)
+			if done == n {
+				return
+			}
 		}
 		at, i, n = at+done, i+done, n-done
+		k := min(groupCells, n)
+		f.special(j.outAt(at, i, k), j.logits[at:at+k], j.labels[i:i+k], column, j.mode)
+		if k == n {
+			return
+		}
+		at, i, n = at+k, i+k, n-k
 	}
 }
 
@@ -397,7 +412,7 @@ func (f *frame) special(out, logits []float32, labels []uint8, column int, m mod
 		column = 0 // it was a copy
 	}
 	switch {
-	case f.p.kernel != kernelGeneric && f.tamed(out, logits, labels, column):
+	case f.p.isa != isaGeneric && f.tamed(out, logits, labels, column):
 	case len(labels) == groupCells:
 		genericGroup(f, m, out, logits, labels, column)
 	default:
@@ -472,12 +487,14 @@ func countLabels(k Kernel, labels []uint8, workers int) (Stats, error) {
 	var s Stats
 	switch {
 	case len(labels) < fewLabels:
-		s = s.with(countWords(labels))
+		s = counts(countWords(labels))
 	case workers > 1 && len(labels) >= manyLabels:
 		s = countParallel(k, labels, workers)
+	case len(labels) <= labelCells:
+		s = count(k, labels)
 	default:
 		for i := 0; i < len(labels); i += labelCells {
-			s = s.count(k, labels[i:min(len(labels), i+labelCells)])
+			s = s.Add(count(k, labels[i:min(len(labels), i+labelCells)]))
 		}
 	}
 	if s.Count()+s.Ignored == int64(len(labels)) {
@@ -498,7 +515,7 @@ func countParallel(k Kernel, labels []uint8, workers int) Stats {
 	share(workers, (len(labels)+labelCells-1)/labelCells, func(next func() (int, bool)) {
 		var s Stats
 		for i, ok := next(); ok; i, ok = next() {
-			s = s.count(k, labels[i*labelCells:min(len(labels), (i+1)*labelCells)])
+			s = s.Add(count(k, labels[i*labelCells:min(len(labels), (i+1)*labelCells)]))
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -507,24 +524,23 @@ func countParallel(k Kernel, labels []uint8, workers int) Stats {
 	return total
 }
 
-// count returns s with the labels of each kind, at least one and at most labelCells.
-func (s Stats) count(k Kernel, labels []uint8) Stats {
-	if k == kernelGeneric {
-		for len(labels) > wordLabels {
-			s = s.with(countWords(labels[:wordLabels]))
-			labels = labels[wordLabels:]
-		}
-		return s.with(countWords(labels))
+// count returns the counts of labels, at least one and at most labelCells; with those before them there are at least
+// fewLabels.
+func count(k Kernel, labels []uint8) Stats {
+	if k != kernelGeneric {
+		race(nil, nil, &labels[0], len(labels))
+		return counts(archCount(k, &labels[0], len(labels)))
 	}
-	race(nil, nil, labels)
-	return s.with(archCount(k, &labels[0], len(labels)))
+	var s Stats
+	for len(labels) > wordLabels {
+		s = s.Add(counts(countWords(labels[:wordLabels])))
+		labels = labels[wordLabels:]
+	}
+	return s.Add(counts(countWords(labels)))
 }
 
-func (s Stats) with(positives, ignored, negatives int) Stats {
-	s.Positives += int64(positives)
-	s.Ignored += int64(ignored)
-	s.Negatives += int64(negatives)
-	return s
+func counts(positives, ignored, negatives int) Stats {
+	return Stats{Positives: int64(positives), Negatives: int64(negatives), Ignored: int64(ignored)}
 }
 
 // wordLabels is how many labels countWords can count: the bytes of a sum of bytes hold 255.

@@ -28,27 +28,17 @@ func archKernels() []Kernel {
 // whole, no cells follow. It adds their losses to f.lanes and writes to out, which is nil for modeSum. It returns n, or the cells before
 // the first group with a logit that only the oracle can do; of that group, if it
 // is whole, the columns before column are done, and f.column holds their T.
-func archCells(f *frame, out, logits *float32, labels *uint8, n int) (done, column int) {
-	variant := f.variant()
-	switch {
-	case n <= halfGroup:
-		if fewAVX2(f, variant, out, logits, labels, n) {
-			return n, 0
-		}
-		return 0, 0
-	case f.p.kernel == kernelAVX512:
-		return cellsAVX512(f, variant, out, logits, labels, n), 0
-	}
-	return cellsAVX2(f, variant, out, logits, labels, n)
-}
+//
+//go:noescape
+func archCells(f *frame, out, logits *float32, labels *uint8, n int) (done, column int)
 
 // archCount counts the labels of each kind among n, at least one and at most labelCells; with those
 // before them there are at least fewLabels. If one is of no kind, the counts are fewer than n.
 func archCount(k Kernel, labels *uint8, n int) (positives, ignored, negatives int) {
-	whole := n / groupCells * groupCells
-	if k != kernelAVX512 || whole == 0 {
+	if k != kernelAVX512 || n < groupCells {
 		return countAVX2(labels, n)
 	}
+	whole := n / groupCells * groupCells
 	positives, ignored, negatives = countAVX512(labels, whole)
 	if whole < n {
 		p, i, m := countAVX2(&unsafe.Slice(labels, n)[whole], n-whole)
@@ -65,21 +55,17 @@ var coefAVX2 = func() (t [numCoef]vec) {
 	return t
 }()
 
-// cellsAVX2 is archCells for the variant form*numModes + mode.
+// What archCells runs: cellsAVX2; fewAVX2, in one step of columns, for up to halfGroup cells; or cellsAVX512, in
+// steps of whole groups.
 //
 //go:noescape
-func cellsAVX2(f *frame, variant int, out, logits *float32, labels *uint8, n int) (done, column int)
+func cellsAVX2(f *frame, out, logits *float32, labels *uint8, n int) (done, column int)
 
-// fewAVX2 does up to halfGroup cells in one step of columns. It reports false, and has written nothing
-// but f.column, if a logit is special.
-//
 //go:noescape
-func fewAVX2(f *frame, variant int, out, logits *float32, labels *uint8, n int) (ok bool)
+func fewAVX2(f *frame, out, logits *float32, labels *uint8, n int) (done, column int)
 
-// cellsAVX512 is cellsAVX2 in steps of whole groups.
-//
 //go:noescape
-func cellsAVX512(f *frame, variant int, out, logits *float32, labels *uint8, n int) (done int)
+func cellsAVX512(f *frame, out, logits *float32, labels *uint8, n int) (done, column int)
 
 // countAVX2 is archCount, and reads up to fewLabels labels before its last.
 //

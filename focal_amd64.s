@@ -1066,26 +1066,40 @@ written:
 	LEAQ SLOT(LEAVING), ENTERING \
 	LEAQ SLOT(ENTERING), ENDS
 
-// RUN: runs a variant, from STEPS and ADVANCE on. Clobbers AX.
-#define RUN(variant) \
+// RUN: runs the frame's variant, from STEPS and ADVANCE on. Clobbers AX.
+#define RUN \
 	MOVQ LABELS, OLDLABELS \
 	MOVQ frame_p(FRAME), PARAMS \
 	LEAQ variants<>(SB), COEF \
-	MOVQ variant, AX \
+	MOVQ frame_variant(FRAME), AX \
 	MOVQ (COEF)(AX*8), AX \
 	LEAQ ·coefAVX2(SB), COEF \
 	CALL AX
 
-// func cellsAVX2(f *frame, variant int, out, logits *float32, labels *uint8, n int) (done, column int)
+// func archCells(f *frame, out, logits *float32, labels *uint8, n int) (done, column int)
+TEXT ·archCells(SB), NOSPLIT|NOFRAME, $0-56
+	MOVQ f+0(FP), AX
+	MOVQ frame_p(AX), AX
+	CMPQ n+32(FP), $const_halfGroup
+	JLE few
+	CMPB params_isa(AX), $const_isaAVX512
+	JEQ avx512
+	JMP ·cellsAVX2(SB)
+few:
+	JMP ·fewAVX2(SB)
+avx512:
+	JMP ·cellsAVX512(SB)
+
+// func cellsAVX2(f *frame, out, logits *float32, labels *uint8, n int) (done, column int)
 //
 // The variants read and write whole rows: the last group works on a copy if it is cut short.
-TEXT ·cellsAVX2(SB), 0, $2848-64
+TEXT ·cellsAVX2(SB), 0, $2848-56
 	NO_LOCAL_POINTERS
 	SLOTS(slots-2848(SP))
-	MOVQ n+40(FP), CX
-	MOVQ out+16(FP), R12
-	MOVQ logits+24(FP), R8
-	MOVQ labels+32(FP), R13
+	MOVQ n+32(FP), CX
+	MOVQ out+8(FP), R12
+	MOVQ logits+16(FP), R8
+	MOVQ labels+24(FP), R13
 	LEAQ -1(CX), AX
 	ANDQ $~63, AX // cells before the last group
 	SUBQ AX, CX
@@ -1109,22 +1123,22 @@ whole:
 	MOVQ R13, LASTLABELS
 	MOVQ R12, LASTOUT
 	MOVQ f+0(FP), FRAME
-	MOVQ out+16(FP), OUT
-	MOVQ logits+24(FP), LOGITS
-	MOVQ labels+32(FP), LABELS
+	MOVQ out+8(FP), OUT
+	MOVQ logits+16(FP), LOGITS
+	MOVQ labels+24(FP), LABELS
 	MOVQ R11, STEPS
 	MOVQ $32, ADVANCE
 	CMPQ STEPS, $2
 	CMOVQEQ R8, LOGITS
 	CMOVQEQ R13, LABELS
-	RUN(variant+8(FP))
+	RUN
 
-	MOVQ n+40(FP), AX
+	MOVQ n+32(FP), AX
 	TESTQ STEPS, STEPS
 	JNE part
-	MOVQ AX, done+48(FP)
-	MOVQ $0, column+56(FP)
-	MOVQ out+16(FP), DI
+	MOVQ AX, done+40(FP)
+	MOVQ $0, column+48(FP)
+	MOVQ out+8(FP), DI
 	TESTQ DI, DI
 	JEQ written
 	MOVQ AX, CX
@@ -1147,18 +1161,18 @@ part:
 	SHLQ $6, CX
 	ANDQ $1, DX
 	SHLQ $3, DX
-	MOVQ CX, done+48(FP)
-	MOVQ DX, column+56(FP)
+	MOVQ CX, done+40(FP)
+	MOVQ DX, column+48(FP)
 	VZEROUPPER
 	RET
 
-// func fewAVX2(f *frame, variant int, out, logits *float32, labels *uint8, n int) (ok bool)
-TEXT ·fewAVX2(SB), 0, $2848-49
+// func fewAVX2(f *frame, out, logits *float32, labels *uint8, n int) (done, column int)
+TEXT ·fewAVX2(SB), 0, $2848-56
 	NO_LOCAL_POINTERS
 	SLOTS(slots-2848(SP))
-	MOVQ n+40(FP), CX
-	MOVQ logits+24(FP), R8
-	MOVQ labels+32(FP), R13
+	MOVQ n+32(FP), CX
+	MOVQ logits+16(FP), R8
+	MOVQ labels+24(FP), R13
 	FILLLABELS
 	FILL(0)
 	COPYIN(64, FEW)
@@ -1172,15 +1186,22 @@ TEXT ·fewAVX2(SB), 0, $2848-49
 	VMOVUPS Y0, frame_column(FRAME)
 	MOVL $224, ADVANCE
 	MOVL $1, STEPS
-	RUN(variant+8(FP))
+	RUN
+	XORL AX, AX
+	MOVQ AX, column+48(FP)
 	TESTQ STEPS, STEPS
-	SETEQ ok+48(FP)
-	JNE written
-	MOVQ out+16(FP), DI
+	JNE none
+	MOVQ n+32(FP), CX
+	MOVQ CX, done+40(FP)
+	MOVQ out+8(FP), DI
 	TESTQ DI, DI
 	JEQ written
-	MOVQ n+40(FP), CX
 	COPYOUT(64)
+	VZEROUPPER
+	RET
+
+none:
+	MOVQ AX, done+40(FP)
 	VZEROUPPER
 	RET
 

@@ -13,7 +13,7 @@ func archKernels() []Kernel { return []Kernel{kernelNEON} }
 func archCells(f *frame, out, logits *float32, labels *uint8, n int) (done, column int) {
 	whole := n / groupCells * groupCells
 	if whole > 0 {
-		if done, column = cellsNEON(f, f.variant(), out, logits, labels, whole); done < whole {
+		if done, column = cellsNEON(f, f.variant, out, logits, labels, whole); done < whole {
 			return done, column
 		}
 	}
@@ -44,7 +44,7 @@ func tailNEON(f *frame, out, logits []float32, labels []uint8) bool {
 		copy(x[row:], logits[c:end])
 		copy(y[row:], labels[c:end])
 	}
-	done, column := cellsNEON(f, f.variant(), &x[0], &x[0], &y[0], cells)
+	done, column := cellsNEON(f, f.variant, &x[0], &x[0], &y[0], cells)
 	if done != groupCells && (n > halfGroup || column != columns) {
 		return false
 	}

@@ -760,22 +760,22 @@ WIDE(clipAnySum, clipAnyEach, clipAnyGrad, LOSS, CLAMPCLIP, NOROW, NOROW, NOROW,
 	KSHIFTRQ $32, K1, K3 \
 	KSHIFTRQ $48, K1, K4
 
-// func cellsAVX512(f *frame, variant int, out, logits *float32, labels *uint8, n int) (done int)
+// func cellsAVX512(f *frame, out, logits *float32, labels *uint8, n int) (done, column int)
 //
 // The variants read and write whole groups: the last one works on a copy if it is cut short.
 TEXT ·cellsAVX512(SB), 0, $2816-56
 	NO_LOCAL_POINTERS
 	MOVQ f+0(FP), FRAME
-	MOVQ out+16(FP), OUT
-	MOVQ logits+24(FP), LOGITS
-	MOVQ labels+32(FP), LABELS
+	MOVQ out+8(FP), OUT
+	MOVQ logits+16(FP), LOGITS
+	MOVQ labels+24(FP), LABELS
 	LEAQ slots-2816(SP), LEAVING // two slots, what is kept, the tail, and what aligns them
 	ADDQ $63, LEAVING
 	ANDQ $~63, LEAVING
 	LEAQ SLOT(LEAVING), ENTERING
 	LEAQ SLOT(ENTERING), KEPT
 
-	MOVQ n+40(FP), CX
+	MOVQ n+32(FP), CX
 	LEAQ -1(CX), AX
 	ANDQ $~63, AX // cells before the last group
 	SUBQ AX, CX
@@ -811,7 +811,7 @@ whole:
 	CMOVQEQ R8, LOGITS
 	CMOVQEQ R13, LABELS
 	MOVQ LABELS, OLDLABELS
-	MOVQ variant+8(FP), AX
+	MOVQ frame_variant(FRAME), AX
 	MOVQ frame_p(FRAME), PARAMS
 	LEAQ ·coef(SB), COEF
 	LEAQ variants<>(SB), R14
@@ -821,11 +821,12 @@ whole:
 	CALL AX
 	VMOVUPD LANES, frame_lanes(FRAME)
 
-	MOVQ n+40(FP), AX
+	MOVQ n+32(FP), AX
 	TESTQ STEPS, STEPS
 	JNE part
-	MOVQ AX, done+48(FP)
-	MOVQ out+16(FP), DI
+	MOVQ AX, done+40(FP)
+	MOVQ $0, column+48(FP)
+	MOVQ out+8(FP), DI
 	TESTQ DI, DI
 	JEQ written
 	MOVQ AX, CX
@@ -853,7 +854,8 @@ part:
 	SHRQ $6, AX
 	SUBQ STEPS, AX
 	SHLQ $6, AX
-	MOVQ AX, done+48(FP)
+	MOVQ AX, done+40(FP)
+	MOVQ $0, column+48(FP)
 	VZEROUPPER
 	RET
 

@@ -96,7 +96,7 @@ func assembly(t *testing.T) (functions []*function) {
 }
 
 // TestVZEROUPPER: on every path from an instruction that uses a YMM or ZMM register to
-// the RET into Go code there is a VZEROUPPER. Without it SSE code, Go's own among
+// the RET into Go code, or the jump to another function, there is a VZEROUPPER. Without it SSE code, Go's own among
 // it, is slow for a long time, with the same results.
 func TestVZEROUPPER(t *testing.T) {
 	functions := assembly(t)
@@ -140,8 +140,12 @@ func TestVZEROUPPER(t *testing.T) {
 				}
 				continue
 			case strings.HasPrefix(i.name, "j"):
-				to, ok := at[i.target()]
-				if !ok {
+				to, inside := at[i.target()]
+				if _, entry := wide[i.target()]; !inside && entry && i.name == "jmp" && state == clean {
+					checked++ // the other function returns
+					continue
+				}
+				if !inside {
 					t.Errorf("%s jumps out at %#x: %s %s", f.Name, i.address, i.name, i.operands)
 				}
 				reach(to, state)

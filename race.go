@@ -8,15 +8,13 @@ import (
 )
 
 // race tells the race detector, which does not see into assembly, what a kernel
-// is about to write and to read.
-func race(out, logits []float32, labels []uint8) {
-	if len(out) > 0 {
-		runtime.RaceWriteRange(unsafe.Pointer(&out[0]), 4*len(out))
+// is about to write and to read: n of each that is not nil.
+func race(out, logits *float32, labels *uint8, n int) {
+	if out != nil {
+		runtime.RaceWriteRange(unsafe.Pointer(out), 4*n)
 	}
-	if len(logits) > 0 {
-		runtime.RaceReadRange(unsafe.Pointer(&logits[0]), 4*len(logits))
+	if logits != nil {
+		runtime.RaceReadRange(unsafe.Pointer(logits), 4*n)
 	}
-	if len(labels) > 0 {
-		runtime.RaceReadRange(unsafe.Pointer(&labels[0]), len(labels))
-	}
+	runtime.RaceReadRange(unsafe.Pointer(labels), n)
 }
