@@ -271,6 +271,7 @@ type params struct {
 	kernel   Kernel
 	isa      isa // of the kernel
 	form     form
+	variant  int     // of the kernel, for modeSum
 	pos, neg float32 // class weights
 	exponent int     // a kernel's losses and gradients are multiplied by 2^exponent
 
@@ -300,6 +301,7 @@ var isas = map[Kernel]isa{kernelGeneric: isaGeneric, kernelAVX2: isaAVX2, kernel
 func newParams(c *config) params {
 	p := params{kernel: c.kernel, isa: isas[c.kernel], pos: c.pos, neg: c.neg, form: chooseForm(c.gamma, c.clip), gamma: splat(c.gamma), gammaUnwide: splat(c.gamma * unwide)}
 
+	p.variant = int(p.form) * int(numModes)
 	p.leastWeight = weightExponent(c.pos, c.neg)
 
 	// The larger weight is at most 2^top.

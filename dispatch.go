@@ -107,7 +107,7 @@ func (l *Loss) blocks(j *job, workers int) float64 {
 		sum = l.parallel(*j, workers, blocks)
 	} else if blocks > 0 {
 		var f frame
-		f.set(&l.params, j)
+		f.set(&l.params, j.mode, j.scale)
 		sum = f.block(j, 0)
 		for b := 1; b < blocks; b++ {
 			sum += f.block(j, b)
@@ -129,13 +129,13 @@ func (j *job) index(i int) int {
 	return at
 }
 
-// set makes f the frame of a goroutine that works on j with p.
-func (f *frame) set(p *params, j *job) {
+// set makes f the frame of a goroutine for p and m, and for gradients times scale.
+func (f *frame) set(p *params, m mode, scale float32) {
 	f.p = p
-	f.variant = int(p.form)*int(numModes) + int(j.mode)
+	f.variant = p.variant + int(m)
 	f.safe = p.safeFrame
-	if j.mode == modeGrad {
-		f.setScale(j.scale)
+	if m == modeGrad {
+		f.setScale(scale)
 	}
 }
 
@@ -173,7 +173,7 @@ func (l *Loss) parallel(j job, workers, blocks int) float64 {
 	sums := make([]float64, blocks)
 	share(workers, blocks, func(next func() (int, bool)) {
 		var f frame
-		f.set(&l.params, &j)
+		f.set(&l.params, j.mode, j.scale)
 		for b, ok := next(); ok; b, ok = next() {
 			sums[b] = f.block(&j, b)
 		}

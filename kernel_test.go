@@ -400,7 +400,7 @@ func TestTamed(t *testing.T) {
 						x[c], y[c] = nan, Positive // it is done
 					}
 					var f frame
-					f.set(&l.params, &job{mode: m, scale: 1})
+					f.set(&l.params, m, 1)
 					for c := range f.column {
 						f.column[c] = l.params.power * rng.Float32()
 						f.lanes[c%8] = float64(l.params.power) * rng.Float64()
