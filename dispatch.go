@@ -220,9 +220,11 @@ func share(workers, tasks int, work func(next func() (task int, ok bool))) {
 // gathered into a buffer, and so is what lies across the end of a run.
 const (
 	longRun    = 512
-	fewCells   = 512 // a head of 3 anchors at 13x13 points is one buffer of that size
 	stageCells = 2048
 )
+
+// The frames of stage in assembly are for that size.
+var _ = [1]int{}[stageCells-2048]
 
 // block returns the sum of block b and writes its losses or gradients.
 func (f *frame) block(j *job, b int) float64 {
@@ -235,7 +237,7 @@ func (f *frame) block(j *job, b int) float64 {
 	case !j.strided || c.Runs == 1 && c.Stride == 1:
 		f.cells(j, c.Offset+i, i, end-i)
 	case c.Stride != 1 || c.Len < longRun:
-		f.stage(j, i, end)
+		stage(f, j, i, end)
 	default:
 		for i < end {
 			n := end - i
@@ -244,7 +246,7 @@ func (f *frame) block(j *job, b int) float64 {
 			}
 			if n == 0 {
 				n = min(groupCells, end-i)
-				f.stage(j, i, i+n)
+				stage(f, j, i, i+n)
 			} else {
 				f.cells(j, j.index(i), i, n)
 			}
@@ -256,31 +258,16 @@ func (f *frame) block(j *job, b int) float64 {
 	return sum * f.p.unscaleSum
 }
 
-// stage does cells i to end by way of a buffer: it gathers as many as fit there, runs the kernel,
-// and scatters what it produced. There are buffers of three sizes because Go clears
-// arrays.
-func (f *frame) stage(j *job, i, end int) {
-	switch n := end - i; {
-	case n <= groupCells:
-		var x [groupCells]float32
-		f.staged(j, i, end, x[:])
-	case n <= fewCells:
-		var x [fewCells]float32
-		f.staged(j, i, end, x[:])
-	default:
-		var x [stageCells]float32
-		for ; i < end; i += stageCells {
-			f.staged(j, i, min(end, i+stageCells), x[:])
-		}
+// staged does cells i to end by way of a buffer x: it gathers as many as fit there, runs the kernel, and scatters what
+// it produced. It is called by stage, which has the buffer.
+func staged(f *frame, j *job, i, end int, x *[stageCells]float32) {
+	for ; i < end; i += stageCells {
+		n := min(stageCells, end-i)
+		buf := x[:n]
+		j.gather(buf, i)
+		f.cells(&job{mode: j.mode, out: buf, logits: buf, labels: j.labels[i : i+n]}, 0, 0, n)
+		j.scatter(buf, i)
 	}
-}
-
-// staged does cells i to end in x.
-func (f *frame) staged(j *job, i, end int, x []float32) {
-	x = x[:end-i]
-	j.gather(x, i)
-	f.cells(&job{mode: j.mode, out: x, logits: x, labels: j.labels[i:end]}, 0, 0, len(x))
-	j.scatter(x, i)
 }
 
 // gather copies the logits of cells from i on to buf.

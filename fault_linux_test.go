@@ -19,14 +19,23 @@ func TestFault(t *testing.T) {
 	for _, k := range Kernels() {
 		l := must(t, 0.25, 2, WithKernel(k))
 		want := compute(t, l, x, y, 1)
-		func() {
-			defer func() {
-				if _, ok := recover().(runtime.Error); !ok {
-					t.Errorf("kernel %s: no fault", k)
-				}
+		h, err := l.Head(Channel{Runs: cells / 100, Step: 100, Len: 100, Stride: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for what, sum := range map[string]func() (Stats, error){
+			"the kernel":  func() (Stats, error) { return l.Sum(beyond, y) },
+			"the copying": func() (Stats, error) { return h.Sum(beyond, y[:cells/100*100]) },
+		} {
+			func() {
+				defer func() {
+					if _, ok := recover().(runtime.Error); !ok {
+						t.Errorf("kernel %s: no fault in %s", k, what)
+					}
+				}()
+				sum()
 			}()
-			l.Sum(beyond, y)
-		}()
+		}
 		got := compute(t, l, x, y, 1)
 		compare(t, string(k)+" after a fault", got, want, x, y)
 	}

@@ -1205,6 +1205,25 @@ none:
 	VZEROUPPER
 	RET
 
+// func stage(f *frame, j *job, i, end int)
+//
+// The frame: five arguments, 64 to align the buffer, and 4*stageCells.
+TEXT ·stage(SB), 0, $8296-32
+	NO_LOCAL_POINTERS
+	MOVQ f+0(FP), AX
+	MOVQ j+8(FP), BX
+	MOVQ i+16(FP), CX
+	MOVQ end+24(FP), DX
+	LEAQ 103(SP), SI
+	ANDQ $~63, SI
+	MOVQ AX, 0(SP)
+	MOVQ BX, 8(SP)
+	MOVQ CX, 16(SP)
+	MOVQ DX, 24(SP)
+	MOVQ SI, 32(SP)
+	CALL ·staged(SB)
+	RET
+
 // OUTSIDE: its 32 bytes from offset k on have all bits but in the last k bytes.
 DATA outside<>+0(SB)/8, $-1
 DATA outside<>+8(SB)/8, $-1

@@ -673,6 +673,24 @@ TEXT ·cellsNEON(SB), 0, $128-64
 	MOVD R(TMP), done+48(FP)
 	RET
 
+// func stage(f *frame, j *job, i, end int)
+//
+// The frame: 48 bytes for five arguments and 4*stageCells.
+TEXT ·stage(SB), 0, $8240-32
+	NO_LOCAL_POINTERS
+	MOVD f+0(FP), R0
+	MOVD j+8(FP), R1
+	MOVD i+16(FP), R2
+	MOVD end+24(FP), R3
+	MOVD $48(RSP), R4
+	MOVD R0, 8(RSP)
+	MOVD R1, 16(RSP)
+	MOVD R2, 24(RSP)
+	MOVD R3, 32(RSP)
+	MOVD R4, 40(RSP)
+	CALL ·staged(SB)
+	RET
+
 // func countNEON(labels *uint8, n int) (positives, ignored, negatives int)
 //
 // Counts in bytes, which hold 255; the sums of the bytes after every 63 groups.

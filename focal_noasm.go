@@ -11,6 +11,11 @@ func archCells(f *frame, out, logits *float32, labels *uint8, n int) (done, colu
 	return 0, 0
 }
 
+func stage(f *frame, j *job, i, end int) {
+	var x [stageCells]float32
+	staged(f, j, i, end, &x)
+}
+
 func archCount(k Kernel, labels *uint8, n int) (positives, ignored, negatives int) {
 	return 0, 0, 0
 }

@@ -145,7 +145,7 @@ func TestShape(t *testing.T) {
 // TestStage: every length around those of the buffers that cells are gathered into.
 func TestStage(t *testing.T) {
 	l := must(t, 0.25, 2)
-	for _, border := range []int{groupCells, fewCells, stageCells, 2 * stageCells, blockCells, blockCells + stageCells} {
+	for _, border := range []int{groupCells, stageCells, 2 * stageCells, blockCells, blockCells + stageCells} {
 		for n := border - 1; n <= border+1; n++ {
 			h, err := l.Head(Channel{Runs: 1, Len: n, Stride: 2})
 			if err != nil {
@@ -162,6 +162,48 @@ func TestStage(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestStackGrows: goroutines whose stack ends anywhere, also while cells are in a buffer on it, get the same.
+func TestStackGrows(t *testing.T) {
+	const n = 300
+	for _, k := range Kernels() {
+		l := must(t, 0.25, 2, WithKernel(k))
+		h, err := l.Head(Channel{Runs: 3, Step: n, Len: n / 3, Stride: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, y := dense(3 * n)
+		want := make([]float32, len(x))
+		wantStats, err := h.SumGrad(want, x, y[:n], 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for depth := range 200 {
+			done := make(chan bool)
+			go func() {
+				defer close(done)
+				got := make([]float32, len(x))
+				if s := deep(depth, func() (s Stats) { s, err = h.SumGrad(got, x, y[:n], 1); return s }); err != nil || !sameStats(s, wantStats) || sameBits(got, want) >= 0 {
+					t.Errorf("kernel %s: on a stack of %d frames: %v %v, want %v", k, depth, s, err, wantStats)
+				}
+			}()
+			<-done
+		}
+	}
+}
+
+// deep calls f on a stack with depth frames more, of some 150 bytes.
+//
+//go:noinline
+func deep(depth int, f func() Stats) Stats {
+	var space [128]byte
+	if depth == 0 {
+		return f()
+	}
+	s := deep(depth-1, f)
+	s.Ignored += int64(space[depth%128])
+	return s
 }
 
 // TestHeadNorms: the gradients of all methods of a Head are those of the same methods of its Loss.
