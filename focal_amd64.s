@@ -27,7 +27,7 @@
 #define OUT BX // of the step to leave
 #define OLDLABELS R12
 #define STEPS CX // left to do, two per group
-#define ADVANCE R11 // bytes of logits to the next step: 32 or 224
+#define ADVANCE R11 // bytes of logits to the next step: 32 or 224; 0 where one step is the group
 #define COEF R8
 #define PARAMS R13
 #define LEAVING R9 // slots
@@ -534,14 +534,13 @@ flushed:
 	VADDPS Y12, Y13, Y12
 
 // ACCUMULATE: T in Y12 to frame_column in the first step of a group; in the second, U
-// to the lanes. Clobbers Y12, Y13.
+// to the lanes. In a step that is the group, T is U. Clobbers Y12, Y13.
 #define ACCUMULATE \
 	CMPQ ADVANCE, $32 \
-	JNE second \
-	VMOVUPS Y12, frame_column(FRAME) \
-	JMP reduced \
-second: \
+	JEQ first \
+	JLT alone \
 	VADDPS frame_column(FRAME), Y12, Y12 \
+alone: \
 	VEXTRACTF128 $1, Y12, X13 \
 	VCVTPS2PD X12, Y12 \
 	VCVTPS2PD X13, Y13 \
@@ -549,6 +548,9 @@ second: \
 	VADDPD (frame_lanes+32)(FRAME), Y13, Y13 \
 	VMOVUPD Y12, (frame_lanes+0)(FRAME) \
 	VMOVUPD Y13, (frame_lanes+32)(FRAME) \
+	JMP reduced \
+first: \
+	VMOVUPS Y12, frame_column(FRAME) \
 reduced:
 
 // What a mode does in the end. SUM: adds up the losses in q.
@@ -1181,10 +1183,8 @@ TEXT ·fewAVX2(SB), 0, $2848-56
 	MOVQ LOGITS, OUT
 	MOVQ f+0(FP), FRAME
 
-	// One step stands for a group: its second, and T of the first is 0.
-	VXORPS Y0, Y0, Y0
-	VMOVUPS Y0, frame_column(FRAME)
-	MOVL $224, ADVANCE
+	// One step is the group.
+	XORL ADVANCE, ADVANCE
 	MOVL $1, STEPS
 	RUN
 	XORL AX, AX
