@@ -157,7 +157,7 @@ func (f *frame) setScale(scale float32) {
 }
 
 // leastBlocks is how many blocks of an assembly kernel, each of 4 to 8 us, are worth waking
-// another goroutine for, which took 40 and 130 us on two virtual machines. Tests set it to 1.
+// another goroutine for, which takes 15 to 90 us on a virtual machine. Tests set it to 1.
 var leastBlocks = 8
 
 // worthwhile returns how many of workers blocks are enough for, at least 1.
@@ -185,8 +185,8 @@ func (l *Loss) parallel(j job, workers, blocks int) float64 {
 	return sum
 }
 
-// share runs work on up to workers goroutines, the caller's among them, and
-// returns when all are done. next hands out the tasks: to each goroutine a run of neighbours at a
+// share runs work on up to workers goroutines and returns when all are done. The caller's is not one of them, as other
+// threads leave the goroutine that was started last to its thread for some 50 us. next hands out the tasks: to each goroutine a run of neighbours at a
 // time, half of its share of those that are left, as memory is read fastest in one go.
 func share(workers, tasks int, work func(next func() (task int, ok bool))) {
 	workers = min(workers, tasks)
@@ -209,11 +209,10 @@ func share(workers, tasks int, work func(next func() (task int, ok bool))) {
 		})
 	}
 	var wg sync.WaitGroup
-	for range workers - 1 {
+	for range workers {
 		wg.Go(worker)
 	}
-	defer wg.Wait() // even if a fault in the caller's slices is recovered
-	worker()
+	wg.Wait()
 }
 
 // Cells of one run are worth passing in place if the run is long; short runs are
