@@ -670,20 +670,23 @@ reduced:
 	VPAND Y12, t, e \
 	VPCMPGTD Y13, e, e
 #define FLUSHED(j, q, t, e) VPAND e, t, t
-#define UNWIDE(j, q, t, e) VPSUBD Y14, t, t
+#define UNWIDEROW(j, q, t, e) VPSUBD Y14, t, t
+#define UNWIDE \
+	VMOVUPS K(const_kWideBits), Y14 \
+	LEAVE(UNWIDEROW)
+#define NOTWIDE
 
 #define FINISH(WEIGHTED, UNWIDE) \
-	VMOVUPS K(const_kWideBits), Y14 \
 	UNLESS(TINY, great) \
 	VMOVUPS K(const_kMagnitude), Y12 \
 	VBROADCASTSS frame_tinyGrad(FRAME), Y13 \
 	LEAVE(WEIGHTED) \
 	LEAVE(NOTTINY) \
-	LEAVE(UNWIDE) \
+	UNWIDE \
 	LEAVE(FLUSHED) \
 	JMP finish \
 great: \
-	LEAVE(UNWIDE) \
+	UNWIDE \
 	LEAVE(WEIGHTED) \
 finish: \
 	VBROADCASTSS frame_scale(FRAME), Y12 \
@@ -706,7 +709,7 @@ finish: \
 	LOSSES(LOSS, LIMITL) \
 	SLOPES(K(const_kOne)) \
 	LEAVE(SLOPEPLAIN) \
-	FINISH(WEIGHTED, NOROW)
+	FINISH(WEIGHTED, NOTWIDE)
 
 #define GRADWIDE \
 	LOSSES(LOSS, NOLIMIT) \
