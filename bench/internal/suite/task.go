@@ -17,6 +17,16 @@ type evaluator interface {
 	Sum(logits []float32, labels []uint8) (focal.Stats, error)
 	SumGrad(grad, logits []float32, labels []uint8, scale float32) (focal.Stats, error)
 	Each(loss, logits []float32, labels []uint8) error
+	Kernel() focal.Kernel
+}
+
+// newEvaluator returns what does a case, on the channel unless its layout is contiguous.
+func newEvaluator(c result.Case, channel focal.Channel) (evaluator, error) {
+	loss, err := focal.New(alpha, c.Gamma, focal.WithClip(c.Clip), focal.WithWorkers(c.Workers), focal.WithKernel(focal.Kernel(c.Impl)))
+	if err != nil || c.Layout == result.Contiguous {
+		return loss, err
+	}
+	return loss.Head(channel)
 }
 
 // timer returns what times a case.
@@ -36,15 +46,9 @@ func (d *data) timer(c result.Case) (timer, error) {
 		return loopTimer(c.Op, channel, out, x)
 	}
 
-	loss, err := focal.New(alpha, c.Gamma, focal.WithClip(c.Clip), focal.WithWorkers(c.Workers), focal.WithKernel(focal.Kernel(c.Impl)))
+	e, err := newEvaluator(c, channel)
 	if err != nil {
 		return nil, err
-	}
-	var e evaluator = loss
-	if c.Layout != result.Contiguous {
-		if e, err = loss.Head(channel); err != nil {
-			return nil, err
-		}
 	}
 	if c.Calls == result.Dependent {
 		return dependentTimer(e, c, d.out, d.logits[c.Logits], y)

@@ -9,8 +9,9 @@ import (
 	"github.com/seed1982febc/focal/bench/internal/result"
 )
 
-// TestTimer: of what a case names, all that shows in what one call of it writes is what is timed: operation, gamma, clip,
-// layout, labels and logits, not the kernel and the workers. Sum writes nothing.
+// TestTimer: what a case names is what is timed. What one call writes shows operation, gamma, clip, layout, labels and
+// logits, and the error that it returns for a wrong label that it is called at all, as Sum writes nothing; the kernel is that of
+// its evaluator. The workers do not show.
 func TestTimer(t *testing.T) {
 	head, err := readHead(testdataDir)
 	if err != nil {
@@ -32,6 +33,13 @@ func TestTimer(t *testing.T) {
 		if _, err := run(1); err != nil {
 			t.Fatal(err)
 		}
+		last := &d.labels[c.Labels][c.N-1]
+		was := *last
+		*last = 7
+		if _, err := run(1); err == nil {
+			t.Errorf("%s: a label that is none is not seen", c.Name())
+		}
+		*last = was
 		loss, err := focal.New(alpha, c.Gamma, focal.WithClip(c.Clip))
 		if err != nil {
 			t.Fatal(err)
@@ -49,6 +57,9 @@ func TestTimer(t *testing.T) {
 		h, err := loss.Head(channel)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if e, err := newEvaluator(c, channel); err != nil || string(e.Kernel()) != c.Impl {
+			t.Errorf("%s: %v runs kernel %s", c.Name(), err, e.Kernel())
 		}
 		switch c.Op {
 		case "SumGrad":
