@@ -294,7 +294,12 @@ const (
 	isaNEON
 )
 
-var isas = map[Kernel]isa{kernelGeneric: isaGeneric, kernelAVX2: isaAVX2, kernelAVX512: isaAVX512, kernelNEON: isaNEON}
+var isas = map[Kernel]isa{
+	kernelGeneric: isaGeneric,
+	kernelAVX2:    isaAVX2,
+	kernelAVX512:  isaAVX512,
+	kernelNEON:    isaNEON,
+}
 
 // newParams derives the constants. All of it is exact or rounded in a fixed
 // order: math.Log and math.Exp differ between architectures.

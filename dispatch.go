@@ -186,8 +186,9 @@ func (l *Loss) parallel(j job, workers, blocks int) float64 {
 }
 
 // share runs work on up to workers goroutines and returns when all are done. The caller's is not one of them, as other
-// threads leave the goroutine that was started last to its thread for some 50 us. next hands out the tasks: to each goroutine a run of neighbours at a
-// time, half of its share of those that are left, as memory is read fastest in one go.
+// threads at first leave the goroutine that was started last to the caller's thread: it then began some 100 us later.
+// next hands out the tasks: to each goroutine a run of neighbours at a time, half of its share of those that are left,
+// as memory is read fastest in one go.
 func share(workers, tasks int, work func(next func() (task int, ok bool))) {
 	workers = min(workers, tasks)
 	var taken atomic.Int64
@@ -342,20 +343,26 @@ func (j *job) piece(run, x, n int) (k, at int) {
 	return min(n, c.Len-x), c.Offset + run*c.Step + x*c.Stride
 }
 
+// outIndex returns where in out the result of cell i goes, whose logit is at at.
+func (j *job) outIndex(at, i int) int {
+	if j.mode == modeEach {
+		return i
+	}
+	return at
+}
+
 // outAt returns where the results of n cells from cell i on go, which lie one after another from at on; nil
 // for modeSum.
 func (j *job) outAt(at, i, n int) []float32 {
-	switch j.mode {
-	case modeGrad:
-		return j.out[at : at+n]
-	case modeEach:
-		return j.out[i : i+n]
+	if j.mode == modeSum {
+		return nil
 	}
-	return nil
+	x := j.outIndex(at, i)
+	return j.out[x : x+n]
 }
 
-// first returns the first of n elements, at least one, from at on, all of which s must have. It takes half the
-// instructions of a slice.
+// first returns the first of n elements, at least one, from at on, all of which s must have. It takes five instructions
+// fewer than a slice.
 func first[T any](s []T, at, n int) *T {
 	_ = s[at+n-1]
 	return &s[at]
@@ -368,11 +375,8 @@ func (f *frame) cells(j *job, at, i, n int) {
 		done, column := 0, 0
 		if f.p.isa != isaGeneric {
 			var out *float32
-			switch j.mode {
-			case modeGrad:
-				out = first(j.out, at, n)
-			case modeEach:
-				out = first(j.out, i, n)
+			if j.mode != modeSum {
+				out = first(j.out, j.outIndex(at, i), n)
 			}
 			logits, labels := first(j.logits, at, n), first(j.labels, i, n)
 			race(out, logits, labels, n)
@@ -473,7 +477,7 @@ func countLabels(k Kernel, labels []uint8, workers int) (Stats, error) {
 	var s Stats
 	switch {
 	case len(labels) < fewLabels:
-		s = counts(countWords(labels))
+		s = statsOf(countWords(labels))
 	case workers > 1 && len(labels) >= manyLabels:
 		s = countParallel(k, labels, workers)
 	case len(labels) <= labelCells:
@@ -515,17 +519,17 @@ func countParallel(k Kernel, labels []uint8, workers int) Stats {
 func count(k Kernel, labels []uint8) Stats {
 	if k != kernelGeneric {
 		race(nil, nil, &labels[0], len(labels))
-		return counts(archCount(k, &labels[0], len(labels)))
+		return statsOf(archCount(k, &labels[0], len(labels)))
 	}
 	var s Stats
 	for len(labels) > wordLabels {
-		s = s.Add(counts(countWords(labels[:wordLabels])))
+		s = s.Add(statsOf(countWords(labels[:wordLabels])))
 		labels = labels[wordLabels:]
 	}
-	return s.Add(counts(countWords(labels)))
+	return s.Add(statsOf(countWords(labels)))
 }
 
-func counts(positives, ignored, negatives int) Stats {
+func statsOf(positives, ignored, negatives int) Stats {
 	return Stats{Positives: int64(positives), Negatives: int64(negatives), Ignored: int64(ignored)}
 }
 

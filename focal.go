@@ -114,7 +114,8 @@ func WithClip(eps float32) Option {
 // calling goroutine alone; 0 is runtime.GOMAXPROCS at each call. The results
 // are the same for every number. A call takes fewer, down to 1, where its cells are not
 // worth waking more: an assembly kernel wants 65,536 for each. The caller waits for them; one that is locked to its
-// thread (runtime.LockOSThread) waits some tenths of a millisecond longer.
+// thread (runtime.LockOSThread) waits some tenths of a millisecond longer. With one worker alone, the caller can recover
+// from a fault of memory in its slices (debug.SetPanicOnFault).
 func WithWorkers(n int) Option {
 	return func(c *config) error {
 		if n < 0 {

@@ -67,8 +67,8 @@ func fewAVX2(f *frame, out, logits *float32, labels *uint8, n int) (done, column
 //go:noescape
 func cellsAVX512(f *frame, out, logits *float32, labels *uint8, n int) (done, column int)
 
-// stage is staged with a buffer on the stack, which Go would clear: that took a tenth of the time of a small head.
-// staged lets none of them escape.
+// stage is staged with a buffer on the stack, which Go would clear: that took 8 % of the time of a head of 3 x 13 x 13.
+// staged lets nothing that it gets escape.
 //
 //go:noescape
 func stage(f *frame, j *job, i, end int)

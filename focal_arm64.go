@@ -85,8 +85,7 @@ var coefNEON = func() (t [numCoef][4]float32) {
 //go:noescape
 func cellsNEON(f *frame, variant int, out, logits *float32, labels *uint8, n int) (done, column int)
 
-// stage is staged with a buffer on the stack, which Go would clear: that took a tenth of the time of a small head.
-// staged lets none of them escape.
+// stage is staged with a buffer on the stack, which Go would clear. staged lets nothing that it gets escape.
 //
 //go:noescape
 func stage(f *frame, j *job, i, end int)

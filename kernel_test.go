@@ -131,6 +131,29 @@ func compare(t testing.TB, what string, got, want result, x []float32, y []uint8
 	}
 }
 
+// TestKernelRuns: the kernel that is asked for is the one that runs, which results cannot show. They differ in
+// how many T of a group they leave in the frame.
+func TestKernelRuns(t *testing.T) {
+	x, y := dense(groupCells)
+	for _, k := range Kernels() {
+		l := must(t, 0.25, 2, WithKernel(k))
+		if (l.params.isa == isaGeneric) != (k == kernelGeneric) {
+			t.Errorf("kernel %s is number %d", k, l.params.isa)
+		}
+		f := testFrame(l)
+		f.cells(&job{mode: modeSum, logits: x, labels: y}, 0, 0, groupCells)
+		left := 0
+		for _, v := range f.column {
+			if v != 0 {
+				left++
+			}
+		}
+		if want := map[Kernel]int{kernelGeneric: 16, kernelAVX2: 8, kernelAVX512: 0, kernelNEON: 16}[k]; left != want {
+			t.Errorf("kernel %s: %d T left in the frame, want %d", k, left, want)
+		}
+	}
+}
+
 // TestKernels holds every kernel against the oracle, for all lengths up to 300 and
 // around the block, and all forms.
 func TestKernels(t *testing.T) {

@@ -1,4 +1,4 @@
-// The variants of a kernel by form and mode: number form*numModes + mode is that of archCells. Each assembly file
+// The variants of a kernel by form and mode: number form*numModes + mode is frame.variant. Each assembly file
 // defines them under these names, and includes this after.
 #define FORM(form, sum, each, grad) \
 DATA variants<>+(24*form+0)(SB)/8, $sum<>(SB) \
