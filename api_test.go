@@ -299,24 +299,24 @@ func TestStats(t *testing.T) {
 			n += len(labels) - 400
 		}
 		for _, k := range Kernels() {
-			got, err := countLabels(k, labels[:n], 1)
+			got, err := countLabels(isas[k], labels[:n], 1)
 			want := Stats{Positives: int64(n+3) / 5, Ignored: int64(n+2) / 5}
 			want.Negatives = int64(n) - want.Positives - want.Ignored
 			if err != nil || got != want {
 				t.Fatalf("kernel %s: Count of %d is %v %v, want %v", k, n, got, err, want)
 			}
-			if got := countParallel(k, labels[:n], 3); got != want {
+			if got := countParallel(isas[k], labels[:n], 3); got != want {
 				t.Fatalf("kernel %s: parallel count of %d is %v, want %v", k, n, got, want)
 			}
 		}
 	}
 	many := make([]uint8, manyLabels+100)
 	many[len(many)-1] = Ignore
-	if s, err := countLabels(Kernels()[0], many, 2); err != nil || s != (Stats{Negatives: manyLabels + 99, Ignored: 1}) {
+	if s, err := countLabels(isas[Kernels()[0]], many, 2); err != nil || s != (Stats{Negatives: manyLabels + 99, Ignored: 1}) {
 		t.Errorf("Count of %d is %v %v", len(many), s, err)
 	}
 	many[len(many)-5] = 9
-	if s, err := countLabels(Kernels()[0], many, 2); err == nil || !strings.Contains(err.Error(), "label 9 at index") {
+	if s, err := countLabels(isas[Kernels()[0]], many, 2); err == nil || !strings.Contains(err.Error(), "label 9 at index") {
 		t.Errorf("Count of %d with a 9 is %v %v", len(many), s, err)
 	}
 	// One kind alone, so that a byte of a SIMD count would overflow first.
@@ -327,7 +327,7 @@ func TestStats(t *testing.T) {
 		}
 		for _, n := range []int{labelCells, labelCells - 1} {
 			for _, k := range Kernels() {
-				s, err := countLabels(k, alike[:n], 1)
+				s, err := countLabels(isas[k], alike[:n], 1)
 				if got := [3]int64{s.Negatives, s.Positives, s.Ignored}[min(label, 2)]; err != nil || got != int64(n) {
 					t.Errorf("kernel %s: %d labels %d are %v %v", k, n, label, s, err)
 				}
@@ -341,7 +341,7 @@ func TestStats(t *testing.T) {
 				labels[at] = v
 				want := fmt.Sprintf("label %d at index %d ", v, at)
 				for _, k := range Kernels() {
-					if _, err := countLabels(k, labels[:c.n], 2); err == nil || !strings.Contains(err.Error(), want) {
+					if _, err := countLabels(isas[k], labels[:c.n], 2); err == nil || !strings.Contains(err.Error(), want) {
 						t.Errorf("kernel %s: %s of %d gives the error %v", k, want, c.n, err)
 					}
 				}

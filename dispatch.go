@@ -52,7 +52,7 @@ func (l *Loss) run(j *job) (Stats, error) {
 	if workers == 0 && len(j.labels) > blockCells { // what little there is needs one; asking takes 10 ns
 		workers = runtime.GOMAXPROCS(0)
 	}
-	stats, err := countLabels(l.params.kernel, j.labels, workers)
+	stats, err := countLabels(l.params.isa, j.labels, workers)
 	if err != nil {
 		return Stats{}, err
 	}
@@ -473,7 +473,7 @@ func genericTail(f *frame, m mode, out, logits []float32, labels []uint8) {
 }
 
 // countLabels counts labels of each kind and reports the first that is none.
-func countLabels(k Kernel, labels []uint8, workers int) (Stats, error) {
+func countLabels(k isa, labels []uint8, workers int) (Stats, error) {
 	var s Stats
 	switch {
 	case len(labels) < fewLabels:
@@ -499,7 +499,7 @@ func countLabels(k Kernel, labels []uint8, workers int) (Stats, error) {
 }
 
 // countParallel shares the labels among workers.
-func countParallel(k Kernel, labels []uint8, workers int) Stats {
+func countParallel(k isa, labels []uint8, workers int) Stats {
 	var total Stats
 	var mu sync.Mutex
 	share(workers, (len(labels)+labelCells-1)/labelCells, func(next func() (int, bool)) {
@@ -516,11 +516,16 @@ func countParallel(k Kernel, labels []uint8, workers int) Stats {
 
 // count returns the counts of labels, at least one and at most labelCells; with those before them there are at least
 // fewLabels.
-func count(k Kernel, labels []uint8) Stats {
-	if k != kernelGeneric {
+func count(k isa, labels []uint8) Stats {
+	if k != isaGeneric {
 		race(nil, nil, &labels[0], len(labels))
-		return statsOf(archCount(k, &labels[0], len(labels)))
+		return statsOf(archCount(&labels[0], len(labels), k))
 	}
+	return countGeneric(labels)
+}
+
+// countGeneric is count for the generic kernel.
+func countGeneric(labels []uint8) Stats {
 	var s Stats
 	for len(labels) > wordLabels {
 		s = s.Add(statsOf(countWords(labels[:wordLabels])))

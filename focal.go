@@ -243,7 +243,7 @@ func (l *Loss) Each(loss, logits []float32, labels []uint8) error {
 // mean count first, add the counts up, and then call SumGrad with scale
 // float32(1/float64(max(1, Count))). A label that is none is an error. Count does not allocate.
 func Count(labels []uint8) (Stats, error) {
-	return countLabels(preferred, labels, 1)
+	return countLabels(isas[preferred], labels, 1)
 }
 
 // Stats is what one call saw, or several calls together.

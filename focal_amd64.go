@@ -3,16 +3,14 @@
 package focal
 
 import (
-	"unsafe"
-
 	"golang.org/x/sys/cpu"
 )
 
 // The AVX2 kernel also uses fused multiply-add, which CPUID reports apart.
 var hasAVX2 = cpu.X86.HasAVX2 && cpu.X86.HasFMA
 
-// The AVX-512 kernel uses AVX512F and AVX512BW, POPCNT for labels, and AVX2 for short tails.
-var hasAVX512 = hasAVX2 && cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasPOPCNT
+// The AVX-512 kernel uses AVX512F and AVX512BW, and AVX2 for few cells.
+var hasAVX512 = hasAVX2 && cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW
 
 func archKernels() []Kernel {
 	switch {
@@ -34,18 +32,9 @@ func archCells(f *frame, out, logits *float32, labels *uint8, n int) (done, colu
 
 // archCount counts the labels of each kind among n, at least one and at most labelCells; with those
 // before them there are at least fewLabels. If one is of no kind, the counts are fewer than n.
-func archCount(k Kernel, labels *uint8, n int) (positives, ignored, negatives int) {
-	if k != kernelAVX512 || n < groupCells {
-		return countAVX2(labels, n)
-	}
-	whole := n / groupCells * groupCells
-	positives, ignored, negatives = countAVX512(labels, whole)
-	if whole < n {
-		p, i, m := countAVX2(&unsafe.Slice(labels, n)[whole], n-whole)
-		positives, ignored, negatives = positives+p, ignored+i, negatives+m
-	}
-	return positives, ignored, negatives
-}
+//
+//go:noescape
+func archCount(labels *uint8, n int, k isa) (positives, ignored, negatives int)
 
 // coefAVX2 is coef, each number once for every lane.
 var coefAVX2 = func() (t [numCoef]vec) {
@@ -73,12 +62,11 @@ func cellsAVX512(f *frame, out, logits *float32, labels *uint8, n int) (done, co
 //go:noescape
 func stage(f *frame, j *job, i, end int)
 
-// countAVX2 is archCount, and reads up to fewLabels labels before its last.
+// What archCount runs: countAVX2, which reads up to fewLabels labels before its last, or countAVX512, for at least
+// one group.
 //
 //go:noescape
-func countAVX2(labels *uint8, n int) (positives, ignored, negatives int)
+func countAVX2(labels *uint8, n int, k isa) (positives, ignored, negatives int)
 
-// countAVX512 is archCount for whole groups.
-//
 //go:noescape
-func countAVX512(labels *uint8, n int) (positives, ignored, negatives int)
+func countAVX512(labels *uint8, n int, k isa) (positives, ignored, negatives int)

@@ -1227,106 +1227,112 @@ TEXT ·stage(SB), 0, $8296-32
 	CALL ·staged(SB)
 	RET
 
-// OUTSIDE: its 32 bytes from offset k on have all bits but in the last k bytes.
-DATA outside<>+0(SB)/8, $-1
-DATA outside<>+8(SB)/8, $-1
-DATA outside<>+16(SB)/8, $-1
-DATA outside<>+24(SB)/8, $-1
-GLOBL outside<>(SB), RODATA|NOPTR, $64
+// INSIDE: its 32 bytes from offset k on have all bits in the last k bytes and none before.
+DATA inside<>+32(SB)/8, $-1
+DATA inside<>+40(SB)/8, $-1
+DATA inside<>+48(SB)/8, $-1
+DATA inside<>+56(SB)/8, $-1
+GLOBL inside<>(SB), RODATA|NOPTR, $64
 
-// COUNT: adds the labels of each kind in Y6 and Y7 to the bytes of Y3-5. Clobbers Y8, Y9.
-#define COUNTKIND(label, sum) \
-	VPCMPEQB Y6, label, Y8 \
-	VPCMPEQB Y7, label, Y9 \
-	VPSUBB Y8, sum, sum \
-	VPSUBB Y9, sum, sum
+// COUNT: adds 32 labels y to the bytes of Y1 (|y|) and Y2 (y), and |y| to the bits of Y0. Clobbers Y4.
+#define COUNT(labels) \
+	VPABSB labels, Y4 \
+	VPOR Y4, Y0, Y0 \
+	VPADDB Y4, Y1, Y1 \
+	VPADDB labels, Y2, Y2
 
-#define COUNT \
-	COUNTKIND(Y14, Y3) \
-	COUNTKIND(Y15, Y4) \
-	COUNTKIND(Y13, Y5)
+// func archCount(labels *uint8, n int, k isa) (positives, ignored, negatives int)
+TEXT ·archCount(SB), NOSPLIT|NOFRAME, $0-48
+	CMPB k+16(FP), $const_isaAVX512
+	JNE narrow
+	CMPQ n+8(FP), $const_groupCells
+	JLT narrow
+	JMP ·countAVX512(SB)
+narrow:
+	JMP ·countAVX2(SB)
 
-// func countAVX2(labels *uint8, n int) (positives, ignored, negatives int)
+// func countAVX2(labels *uint8, n int, k isa) (positives, ignored, negatives int)
 //
-// Counts in bytes, which hold 255: first what is left of whole groups, filled up with ignored labels, and
-// up to 126 groups; the sums of the bytes after these and after every 126 more.
-TEXT ·countAVX2(SB), NOSPLIT|NOFRAME, $0-40
+// A label is 1, -1 or 0 as a signed byte, any other has a greater magnitude: the sum of |y| is that of positives and
+// ignored labels, that of |y| and y twice the positives. It adds up in bytes, which hold 127 of each: first what is left
+// of whole groups, with 0 before it, and up to 62 groups; the sums of the bytes after these and after every 62 more.
+TEXT ·countAVX2(SB), NOSPLIT|NOFRAME, $0-48
 	MOVQ labels+0(FP), SI
 	MOVQ n+8(FP), CX
-	VPCMPEQB Y15, Y15, Y15 // Ignore
-	VPABSB Y15, Y14 // Positive
-	VPXOR Y13, Y13, Y13 // Negative
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
 	VPXOR Y3, Y3, Y3
-	VPXOR Y4, Y4, Y4
-	VPXOR Y5, Y5, Y5
-	LEAQ (SI)(CX*1), R8
 	MOVQ CX, DX
 	ANDQ $63, DX
 	JEQ whole
-	MOVQ R8, R9
-	SUBQ DX, R9
-	VMOVDQA Y15, Y6
+	LEAQ (SI)(CX*1), R8
+	LEAQ inside<>(SB), R9
+	MOVQ DX, AX
+	ANDQ $31, AX
+	VMOVDQU (R9)(AX*1), Y5
+	VPAND -32(R8), Y5, Y5
+	COUNT(Y5)
 	CMPQ DX, $32
-	JLT last
-	VMOVDQU (R9), Y6
-
-last:
-	MOVQ DX, R9
-	ANDQ $31, R9
-	LEAQ outside<>(SB), R10
-	VMOVDQU (R10)(R9*1), Y7
-	VPOR -32(R8), Y7, Y7
-	COUNT
+	JLT whole
+	SUBQ DX, R8
+	COUNT((R8))
 
 whole:
 	SHRQ $6, CX
 	JEQ sum
 
 batch:
-	MOVQ $126, AX
+	MOVL $62, AX
 	CMPQ CX, AX
 	CMOVQLT CX, AX
 	SUBQ AX, CX
 	PCALIGN $32
 
 count:
-	VMOVDQU (SI), Y6
-	VMOVDQU 32(SI), Y7
-	COUNT
+	COUNT((SI))
+	COUNT(32(SI))
 	ADDQ $64, SI
 	DECQ AX
 	JNZ count
 
+	// Y3 adds up both in one: positives and ignored labels, and from bit 32 on twice the positives.
 sum:
-#define BYTES(bytes, sum) \
-	VPSADBW Y13, bytes, bytes \
-	VPADDQ bytes, sum, sum \
-	VPXOR bytes, bytes, bytes
-
-	BYTES(Y3, Y0)
-	BYTES(Y4, Y1)
-	BYTES(Y5, Y2)
+	VPXOR Y5, Y5, Y5
+	VPADDB Y1, Y2, Y2
+	VPSADBW Y5, Y1, Y1
+	VPSADBW Y5, Y2, Y2
+	VPSLLQ $32, Y2, Y2
+	VPADDQ Y1, Y3, Y3
+	VPADDQ Y2, Y3, Y3
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
 	TESTQ CX, CX
 	JNZ batch
 
-#define TOTALOF(y, x, t) \
-	VEXTRACTI128 $1, y, t \
-	VPADDQ t, x, x \
-	VPSRLDQ $8, x, t \
-	VPADDQ t, x, x
-
-	TOTALOF(Y0, X0, X3)
-	TOTALOF(Y1, X1, X3)
-	TOTALOF(Y2, X2, X3)
-	VMOVQ X1, AX
-	NEGQ DX
-	ANDQ $63, DX
-	SUBQ DX, AX
-	VMOVQ X0, positives+16(FP)
-	MOVQ AX, ignored+24(FP)
-	VMOVQ X2, negatives+32(FP)
+	VEXTRACTI128 $1, Y3, X4
+	VPADDQ X4, X3, X3
+	VPSRLDQ $8, X3, X4
+	VPADDQ X4, X3, X3
+	VMOVQ X3, AX
+	VPCMPEQB Y4, Y4, Y4
+	VPADDB Y4, Y4, Y4 // all bits but the last of each byte
+	VPTEST Y0, Y4
 	VZEROUPPER
+	JNE none
+	MOVQ n+8(FP), CX
+	MOVL AX, DX // positives and ignored
+	SHRQ $33, AX
+	SUBQ DX, CX
+	SUBQ AX, DX
+	MOVQ AX, positives+24(FP)
+	MOVQ DX, ignored+32(FP)
+	MOVQ CX, negatives+40(FP)
+	RET
+
+none:
+	XORL AX, AX
+	MOVQ AX, positives+24(FP)
+	MOVQ AX, ignored+32(FP)
+	MOVQ AX, negatives+40(FP)
 	RET

@@ -62,15 +62,10 @@ func tailNEON(f *frame, out, logits []float32, labels []uint8) bool {
 }
 
 // archCount counts the labels of each kind among n, at least one and at most labelCells; with those
-// before them there are at least fewLabels. If one is of no kind, the counts are fewer than n.
-func archCount(k Kernel, labels *uint8, n int) (positives, ignored, negatives int) {
-	whole := n / groupCells * groupCells
-	if whole > 0 {
-		positives, ignored, negatives = countNEON(labels, whole)
-	}
-	p, i, m := countWords(unsafe.Slice(labels, n)[whole:])
-	return positives + p, ignored + i, negatives + m
-}
+// before them there are at least fewLabels, and up to fewLabels before its last are read. If one is of no kind, the counts are fewer than n.
+//
+//go:noescape
+func archCount(labels *uint8, n int, k isa) (positives, ignored, negatives int)
 
 // coefNEON is coef, each number once for every lane.
 var coefNEON = func() (t [numCoef][4]float32) {
@@ -89,8 +84,3 @@ func cellsNEON(f *frame, variant int, out, logits *float32, labels *uint8, n int
 //
 //go:noescape
 func stage(f *frame, j *job, i, end int)
-
-// countNEON is archCount for whole groups.
-//
-//go:noescape
-func countNEON(labels *uint8, n int) (positives, ignored, negatives int)

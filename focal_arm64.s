@@ -691,60 +691,101 @@ TEXT ·stage(SB), 0, $8240-32
 	CALL ·staged(SB)
 	RET
 
-// func countNEON(labels *uint8, n int) (positives, ignored, negatives int)
+// INSIDE: its 32 bytes from offset k on have all bits in the last k bytes and none before.
+DATA inside<>+32(SB)/8, $-1
+DATA inside<>+40(SB)/8, $-1
+DATA inside<>+48(SB)/8, $-1
+DATA inside<>+56(SB)/8, $-1
+GLOBL inside<>(SB), RODATA|NOPTR, $64
+
+// COUNT: adds 32 labels y in V(x) and V(x+1) to the bytes of V17 (|y|) and V18 (y), and |y| to the bits of V16.
+// Clobbers V4-6.
+#define COUNT(x) \
+	VABS_B16(x, 4) \
+	VABS_B16(x+1, 5) \
+	VORR(4, 5, 6) \
+	VORR(6, 16, 16) \
+	VADD_B16(4, 5, 4) \
+	VADD_B16(4, 17, 17) \
+	VADD_B16(x, x+1, 5) \
+	VADD_B16(5, 18, 18)
+
+// func archCount(labels *uint8, n int, k isa) (positives, ignored, negatives int)
 //
-// Counts in bytes, which hold 255; the sums of the bytes after every 63 groups.
-TEXT ·countNEON(SB), NOSPLIT|NOFRAME, $0-40
+// A label is 1, -1 or 0 as a signed byte, any other has a greater magnitude: the sum of |y| is that of positives and
+// ignored labels, that of |y| and y twice the positives. It adds up in bytes, which hold 127 of each: first what is left
+// of whole groups, with 0 before it, and up to 30 groups; the sums of the bytes after these and after every 30 more.
+TEXT ·archCount(SB), NOSPLIT|NOFRAME, $0-48
 	MOVD labels+0(FP), R0
 	MOVD n+8(FP), R1
-	LSR $6, R1
-	VMOVI $1, V29.B16 // Positive
-	VMOVI $255, V30.B16 // Ignore
-	VEOR(31, 31, 31) // Negative
-	MOVD ZR, R3
-	MOVD ZR, R4
-	MOVD ZR, R5
-
-bytes:
 	VEOR(16, 16, 16)
 	VEOR(17, 17, 17)
 	VEOR(18, 18, 18)
-	MOVD $63, R2
-	CMP R2, R1
-	CSEL LT, R1, R2, R2
-	SUB R2, R1
+	MOVD ZR, R4 // positives and ignored
+	MOVD ZR, R5 // twice the positives
+	ANDS $63, R1, R3
+	BEQ whole
+	ADD R1, R0, R6
+	SUB $32, R6, R7
+	VLD1 (R7), [V0.B16, V1.B16]
+	AND $31, R3, R7
+	MOVD $inside<>(SB), R8
+	ADD R7, R8
+	VLD1 (R8), [V2.B16, V3.B16]
+	VAND(2, 0, 0)
+	VAND(3, 1, 1)
+	COUNT(0)
+	CMP $32, R3
+	BLT whole
+	SUB R3, R6
+	VLD1 (R6), [V0.B16, V1.B16]
+	COUNT(0)
 
-#define COUNT(label, n) \
-	VCMEQ_B16(0, label, 4) \
-	VCMEQ_B16(1, label, 5) \
-	VCMEQ_B16(2, label, 6) \
-	VCMEQ_B16(3, label, 7) \
-	VADD_B16(4, 5, 4) \
-	VADD_B16(6, 7, 6) \
-	VADD_B16(4, 6, 4) \
-	VSUB_B16(4, n, n)
+whole:
+	LSR $6, R1, R2
+	CBZ R2, sum
+
+batch:
+	MOVD $30, R3
+	CMP R3, R2
+	CSEL LT, R2, R3, R3
+	SUB R3, R2
 
 count:
 	VLD1 (R0), [V0.B16, V1.B16, V2.B16, V3.B16]
 	ADD $64, R0
-	COUNT(29, 16)
-	COUNT(30, 17)
-	COUNT(31, 18)
-	SUB $1, R2
-	CBNZ R2, count
+	COUNT(0)
+	COUNT(2)
+	SUB $1, R3
+	CBNZ R3, count
 
-	VUADDLV V16.B16, V16
+sum:
+	VADD_B16(17, 18, 18)
 	VUADDLV V17.B16, V17
 	VUADDLV V18.B16, V18
-	FMOVD F16, R6
-	FMOVD F17, R7
-	FMOVD F18, R8
-	ADD R6, R3
-	ADD R7, R4
-	ADD R8, R5
-	CBNZ R1, bytes
+	FMOVD F17, R6
+	FMOVD F18, R7
+	ADD R6, R4
+	ADD R7, R5
+	VEOR(17, 17, 17)
+	VEOR(18, 18, 18)
+	CBNZ R2, batch
 
-	MOVD R3, positives+16(FP)
-	MOVD R4, ignored+24(FP)
-	MOVD R5, negatives+32(FP)
+	VMOV V16.D[0], R6
+	VMOV V16.D[1], R7
+	ORR R7, R6
+	TST $0xfefefefefefefefe, R6
+	BNE none
+	LSR $1, R5
+	SUB R4, R1
+	SUB R5, R4
+	MOVD R5, positives+24(FP)
+	MOVD R4, ignored+32(FP)
+	MOVD R1, negatives+40(FP)
+	RET
+
+none:
+	MOVD ZR, positives+24(FP)
+	MOVD ZR, ignored+32(FP)
+	MOVD ZR, negatives+40(FP)
 	RET

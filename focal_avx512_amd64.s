@@ -16,7 +16,7 @@
 // and only flush tiny results. Where all logits of a step are below frame.safe, what only tiny or clamped
 // results need is left out.
 //
-// AVX512F and AVX512BW are needed; the label pass also needs POPCNT.
+// AVX512F and AVX512BW are needed.
 //
 // Registers that live through a variant:
 #define FRAME DI
@@ -859,73 +859,87 @@ part:
 	VZEROUPPER
 	RET
 
-// func countAVX512(labels *uint8, n int) (positives, ignored, negatives int)
-//
-// Adds up label+1, which is 1, 2 or 0, in bytes, and the sums of the bytes after every 127
-// groups; ignored labels are those with the sign bit. With n that tells all three counts. A
-// label that is none makes the greatest label+1 exceed 2, and all counts 0.
-TEXT ·countAVX512(SB), NOSPLIT|NOFRAME, $0-40
-	MOVQ labels+0(FP), SI
-	MOVQ n+8(FP), CX
-	SHRQ $6, CX
-	VPTERNLOGD $0xff, Z15, Z15, Z15
-	VPABSB Z15, Z15 // 1
-	VPADDB Z15, Z15, Z14 // 2
-	VPXORD Z13, Z13, Z13
-	VPXORD Z0, Z0, Z0 // sum of label+1
-	VPXORD Z1, Z1, Z1 // the greatest
-	XORL DX, DX // ignored
+// COUNT: adds 64 labels y to the bytes of Z1 (|y|) and Z2 (y), and |y| to the bits of Z0. Clobbers Z4.
+#define COUNT(labels) \
+	VPABSB labels, Z4 \
+	VPORD Z4, Z0, Z0 \
+	VPADDB Z4, Z1, Z1 \
+	VPADDB labels, Z2, Z2
 
-bytes:
+// func countAVX512(labels *uint8, n int, k isa) (positives, ignored, negatives int)
+//
+// See countAVX2. First what is left of whole groups, and up to 126 groups.
+TEXT ·countAVX512(SB), NOSPLIT|NOFRAME, $0-48
+	MOVQ labels+0(FP), SI
+	MOVQ n+8(FP), DX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
-	MOVQ $127, R8
-	CMPQ CX, R8
-	CMOVQLT CX, R8
-	SUBQ R8, CX
+	VPXORD Z3, Z3, Z3
+	VPXORD Z5, Z5, Z5
+	MOVQ DX, CX
+	NEGQ CX
+	ANDQ $63, CX
+	JEQ whole
+	MOVQ $-1, AX
+	SHLQ CX, AX
+	KMOVQ AX, K1
+	VMOVDQU8.Z -64(SI)(DX*1), K1, Z6
+	COUNT(Z6)
+
+whole:
+	SHRQ $6, DX
+
+batch:
+	MOVL $126, AX
+	CMPQ DX, AX
+	CMOVQLT DX, AX
+	SUBQ AX, DX
 	PCALIGN $64
 
 count:
-	VMOVDQU64 (SI), Z3
-	VPMOVB2M Z3, K1
-	VPADDB Z15, Z3, Z3
-	VPMAXUB Z3, Z1, Z1
-	VPADDB Z3, Z2, Z2
-	KMOVQ K1, AX
-	POPCNTQ AX, AX
-	ADDQ AX, DX
+	COUNT((SI))
 	ADDQ $64, SI
-	DECQ R8
+	DECQ AX
 	JNZ count
 
-	VPSADBW Z13, Z2, Z2
-	VPADDQ Z2, Z0, Z0
-	TESTQ CX, CX
-	JNZ bytes
+	VPADDB Z1, Z2, Z2
+	VPSADBW Z5, Z1, Z1
+	VPSADBW Z5, Z2, Z2
+	VPSLLQ $32, Z2, Z2
+	VPADDQ Z1, Z3, Z3
+	VPADDQ Z2, Z3, Z3
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	TESTQ DX, DX
+	JNZ batch
 
-	VPCMPUB $6, Z14, Z1, K1 // above 2
+	VEXTRACTI64X4 $1, Z3, Y4
+	VPADDQ Y4, Y3, Y3
+	VEXTRACTI128 $1, Y3, X4
+	VPADDQ X4, X3, X3
+	VPSRLDQ $8, X3, X4
+	VPADDQ X4, X3, X3
+	VMOVQ X3, AX
+	VPTERNLOGD $0xff, Z4, Z4, Z4
+	VPADDB Z4, Z4, Z4 // all bits but the last of each byte
+	VPTESTMB Z4, Z0, K1
+	VZEROUPPER
 	KORTESTQ K1, K1
 	JNE none
-
-	VEXTRACTI64X4 $1, Z0, Y1
-	VPADDQ Y1, Y0, Y0
-	VEXTRACTI128 $1, Y0, X1
-	VPADDQ X1, X0, X0
-	VPSRLDQ $8, X0, X1
-	VPADDQ X1, X0, X0
-	VMOVQ X0, AX // negatives + 2*positives
-	VZEROUPPER
 	MOVQ n+8(FP), CX
-	SUBQ DX, CX // negatives + positives
-	SUBQ CX, AX
-	SUBQ AX, CX
-	MOVQ AX, positives+16(FP)
-	MOVQ DX, ignored+24(FP)
-	MOVQ CX, negatives+32(FP)
+	MOVL AX, DX // positives and ignored
+	SHRQ $33, AX
+	SUBQ DX, CX
+	SUBQ AX, DX
+	MOVQ AX, positives+24(FP)
+	MOVQ DX, ignored+32(FP)
+	MOVQ CX, negatives+40(FP)
 	RET
 
 none:
-	VZEROUPPER
-	MOVQ $0, positives+16(FP)
-	MOVQ $0, ignored+24(FP)
-	MOVQ $0, negatives+32(FP)
+	XORL AX, AX
+	MOVQ AX, positives+24(FP)
+	MOVQ AX, ignored+32(FP)
+	MOVQ AX, negatives+40(FP)
 	RET

@@ -16,6 +16,6 @@ func stage(f *frame, j *job, i, end int) {
 	staged(f, j, i, end, &x)
 }
 
-func archCount(k Kernel, labels *uint8, n int) (positives, ignored, negatives int) {
+func archCount(labels *uint8, n int, k isa) (positives, ignored, negatives int) {
 	return 0, 0, 0
 }

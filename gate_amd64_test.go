@@ -12,7 +12,7 @@ import (
 
 // needs are the features each kernel uses, as GODEBUG names them.
 var needs = map[Kernel][]string{
-	kernelAVX512: {"avx512f", "avx512bw", "popcnt", "avx2", "fma"},
+	kernelAVX512: {"avx512f", "avx512bw", "avx2", "fma"},
 	kernelAVX2:   {"avx2", "fma"},
 }
 

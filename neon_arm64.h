@@ -31,8 +31,7 @@
 #define VCMLT0(n, d) WORD $(0x4EA0A800 | (n)<<5 | (d)) // n < 0
 #define VSHL(k, n, d) WORD $(0x4F005400 | (32+(k))<<16 | (n)<<5 | (d))
 #define VADD_B16(m, n, d) WORD $(0x4E208400 | (m)<<16 | (n)<<5 | (d))
-#define VSUB_B16(m, n, d) WORD $(0x6E208400 | (m)<<16 | (n)<<5 | (d)) // n - m
-#define VCMEQ_B16(m, n, d) WORD $(0x6E208C00 | (m)<<16 | (n)<<5 | (d))
+#define VABS_B16(n, d) WORD $(0x4E20B800 | (n)<<5 | (d))
 #define VMLA_B16(m, n, d) WORD $(0x4E209400 | (m)<<16 | (n)<<5 | (d)) // d + n*m
 
 // Bits.

@@ -90,7 +90,6 @@ var kernels = []kernel{
 	{"avx512", "amd64", []feature{
 		{"AVX512F", cpuid.AVX512F, &cpu.X86.HasAVX512F},
 		{"AVX512BW", cpuid.AVX512BW, &cpu.X86.HasAVX512BW},
-		{"POPCNT", cpuid.POPCNT, &cpu.X86.HasPOPCNT},
 		{"AVX2", cpuid.AVX2, &cpu.X86.HasAVX2},
 		{"FMA", cpuid.FMA3, &cpu.X86.HasFMA},
 	}},
