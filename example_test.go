@@ -99,12 +99,21 @@ func ExampleLoss_PerPositiveGrad() {
 		fmt.Println(err)
 		return
 	}
-	logits := []float32{-2, 1, 0, -1}
-	labels := []uint8{0, 1, 1, 0}
-	grad := make([]float32, len(logits))
-	stats, err := l.PerPositiveGrad(grad, logits, labels, 1)
-	fmt.Printf("%.5f %.5f %v\n", stats.PerPositive(), grad, err)
-	// Output: 0.03367 [0.00183 -0.00657 -0.03729 0.01972] <nil>
+	logits := [][]float32{{-2, 1, 0, -1}, {3, 1, -1, -4}}
+	labels := [][]uint8{{0, 1, 1, 0}, {1, 1, 1, 0}}
+	scale := 1 / float32(len(logits))
+	total := 0.0
+	for i := range logits {
+		grad := make([]float32, len(logits[i]))
+		stats, err := l.PerPositiveGrad(grad, logits[i], labels[i], scale)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		total += float64(scale) * stats.PerPositive()
+	}
+	fmt.Printf("%.5f\n", total)
+	// Output: 0.04703
 }
 
 // The mean over shards, on one machine or many: count everywhere, add the counts

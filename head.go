@@ -119,8 +119,8 @@ func (c Channel) fits(name string, n int) error {
 
 // A Shape is that of a detector's raw output: Batch images, Anchors boxes per
 // position, Attrs numbers per box, on a grid of Height by Width. A negative dimension, a product that
-// overflows int and an attribute that is not one of Attrs are errors. A shape with a dimension of 0
-// has no cells, and its channel fits a tensor of any length.
+// overflows int and an attribute that is not one of Attrs are errors. A shape with no images, anchors, height or
+// width has no cells, and its channel fits a tensor of any length.
 type Shape struct{ Batch, Anchors, Attrs, Height, Width int }
 
 // NCHW returns the channel of attribute attr in a tensor [B, A*attrs, H, W]: B*A
@@ -162,7 +162,7 @@ func (s Shape) size(attr int) (int, error) {
 		}
 	}
 	if attr < 0 || attr >= s.Attrs {
-		return 0, fmt.Errorf("focal: attribute %d: a box has %d, the first is 0", attr, s.Attrs)
+		return 0, fmt.Errorf("focal: attribute %d is not in [0, %d)", attr, s.Attrs)
 	}
 	if empty {
 		return 0, nil
