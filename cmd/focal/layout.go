@@ -9,7 +9,7 @@ import (
 
 // channelOf finds the logit of every label: the two shapes are equal, or logits
 // is a detector's raw head, of which the labels belong to attribute attr of
-// every anchor. Equal shapes leave layout and attr without a meaning.
+// every anchor.
 func channelOf(logits, labels []int, layout string, attr int) (focal.Channel, error) {
 	if slices.Equal(logits, labels) {
 		n, err := elements(labels)

@@ -32,7 +32,7 @@ and -attr are for such a head alone.
   -attr I          which attribute of an anchor in a raw head is the logit (default 4)
   -grad OUT.npy    write the gradient of the mean, shaped like LOGITS, 0 outside the attribute
   -each OUT.npy    write the loss of every cell, shaped like LABELS
-  -json            print one JSON object
+  -json            print one JSON object; what is NaN or infinite is null there
 
 The mean is over the cells that are not ignored; so is the count of logits that
 are not finite. The time is that of a single pass: the loss, or with -grad the
@@ -47,6 +47,7 @@ type lossOptions struct {
 	workers            int
 	layout             string
 	attr               int
+	raw                string // a flag that is for raw heads alone, if one was given
 	grad, each         string // paths, "" for none
 	json               bool
 	logits, labels     string // paths
@@ -61,7 +62,7 @@ func parseLoss(args []string) (lossOptions, error) {
 	flags.Func("clip", "", float32Flag(&o.clip))
 	flags.Func("weights", "", func(s string) error {
 		pos, neg, ok := strings.Cut(s, ",")
-		if !ok {
+		if !ok || strings.Contains(neg, ",") {
 			return errors.New("want two numbers, POS,NEG")
 		}
 		o.weights = new([2]float32)
@@ -83,6 +84,11 @@ func parseLoss(args []string) (lossOptions, error) {
 	given := map[string]bool{}
 	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
 
+	for _, name := range []string{"attr", "layout"} {
+		if given[name] {
+			o.raw = "-" + name
+		}
+	}
 	if given["alpha"] && given["weights"] {
 		return o, errors.New("-alpha and -weights exclude each other")
 	}
@@ -141,6 +147,9 @@ func runLoss(args []string, stdout io.Writer) error {
 	}
 	if _, err := focal.Count(labels.data); err != nil {
 		return inFile(o.labels, err)
+	}
+	if o.raw != "" && slices.Equal(logits.shape, labels.shape) {
+		return inFile(o.logits, fmt.Errorf("%s is for a raw head, and these logits have the shape of the labels, %s", o.raw, tuple(labels.shape)))
 	}
 	channel, err := channelOf(logits.shape, labels.shape, o.layout, o.attr)
 	if err != nil {

@@ -357,6 +357,7 @@ func indices(c focal.Channel) (is []int) {
 func TestLossErrors(t *testing.T) {
 	dir := t.TempDir()
 	x := saveNpy(t, dir, "x.npy", []int{1, 10, 2, 3}, make([]float32, 60))
+	flat := saveNpy(t, dir, "flat.npy", []int{1, 2, 2, 3}, make([]float32, 12))
 	y := saveNpy(t, dir, "y.npy", []int{1, 2, 2, 3}, make([]uint8, 12))
 	saveBadLabel := func(name string, shape []int, n int) string {
 		labels := make([]uint8, n)
@@ -397,7 +398,7 @@ func TestLossErrors(t *testing.T) {
 		{[]string{"-clip", "0.6", x, y}, []string{"clip"}},
 		{[]string{"-weights", "1", x, y}, []string{"-weights", "POS,NEG"}},
 		{[]string{"-weights", "1,", x, y}, []string{"-weights"}},
-		{[]string{"-weights", "1,2,3", x, y}, []string{"-weights"}},
+		{[]string{"-weights", "1,2,3", x, y}, []string{"-weights", "POS,NEG"}},
 		{[]string{"-weights", "-1,2", x, y}, []string{"weight"}},
 		{[]string{"-weights", "1,2", "-alpha", "0.25", x, y}, []string{"-alpha", "-weights"}},
 		{[]string{"-kernel", "mmx", x, y}, []string{"mmx"}},
@@ -406,6 +407,8 @@ func TestLossErrors(t *testing.T) {
 		{[]string{"-layout", "chwn", x, y}, []string{"-layout", "chwn"}},
 		{[]string{"-attr", "5", x, y}, []string{x, "-attr 5", "0 to 4"}},
 		{[]string{"-attr", "-1", x, y}, []string{x, "-1"}},
+		{[]string{"-attr", "0", flat, y}, []string{flat, "-attr"}},
+		{[]string{"-layout", "nhwc", flat, y}, []string{flat, "-layout"}},
 		{[]string{"-json=perhaps", x, y}, []string{"-json", "perhaps"}},
 		{[]string{absent, y}, []string{absent}},
 		{[]string{x, absent}, []string{absent}},

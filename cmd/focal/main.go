@@ -69,7 +69,12 @@ func dispatch(args []string, stdout io.Writer) (who string, err error) {
 		return "focal", fmt.Errorf("want a subcommand: %s (focal -h explains)", names())
 	}
 	switch args[0] {
-	case "-h", "-help", "--help", "help":
+	case "help":
+		if len(args) > 1 {
+			return dispatch([]string{args[1], "-h"}, stdout)
+		}
+		fallthrough
+	case "-h", "-help", "--help":
 		for _, c := range commands {
 			if _, err := fmt.Fprintln(stdout, c.usage); err != nil {
 				return "focal", err

@@ -79,12 +79,13 @@ func save(t *testing.T, dir, name string, content []byte) string {
 func TestSubcommands(t *testing.T) {
 	mustFail(t, nil, "focal: ", "loss or info")
 	mustFail(t, []string{"losss"}, `"losss"`)
+	mustFail(t, []string{"help", "losss"}, `"losss"`)
 	mustFail(t, []string{"-json"}, `"-json"`)
 	mustFail(t, []string{"loss\nfocal"}, "focal: ")
 	mustFail(t, []string{"info", "-v"}, "focal info: ", "-v")
 	mustFail(t, []string{"info", "x"}, "focal info: ", `"x"`)
 	for _, c := range commands {
-		for _, args := range [][]string{{"-h"}, {"--help"}, {"help"}, {c.name, "-h"}, {c.name, "-help"}} {
+		for _, args := range [][]string{{"-h"}, {"--help"}, {"help"}, {"help", c.name}, {c.name, "-h"}, {c.name, "-help"}} {
 			if out := mustRun(t, args...); !strings.Contains(out, c.usage) {
 				t.Errorf("focal %q printed %q", args, out)
 			}
