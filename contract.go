@@ -62,9 +62,8 @@ import "math"
 //
 // # Special logits
 //
-// An assembly kernel stops in front of a step of cells that has a NaN or a logit of at
-// least 2^20 in magnitude. In ignored cells and on the right side a smaller one gives the same, and the
-// kernel does the rest of the group with that. Otherwise the oracle does it; it alone
+// An assembly kernel stops in front of a step of cells that has a NaN, or on the wrong side a logit of at
+// least 2^20 in magnitude, unless the cell is ignored (TAME). The oracle does the rest of the group; it alone
 // knows the special cases (genericCell), and no sum in a kernel's scale overflows
 // before that.
 //
@@ -144,7 +143,7 @@ const (
 	slopeRight = 0x1p+37
 	slopeWrong = 0x1p-27
 
-	huge     = 0x1p20 // an assembly kernel stops at a logit of this magnitude
+	huge     = 0x1p20 // an assembly kernel stops at a logit of this magnitude on the wrong side
 	slopeMax = 128    // L that enters the plain slope: above, e*L has no effect
 )
 
@@ -174,6 +173,7 @@ const (
 	kOne
 	kTwo
 	kHuge
+	kHugeWrong
 	kSlopeMax
 	kWide
 	kUnwide
@@ -194,7 +194,7 @@ var coef = [numCoef]float32{
 	kMagic: magic, kMagicWide: magicWide,
 	kMagicBare: magic - 127, // without the bias
 	kSign:      float32(math.Copysign(0, -1)), kOne: 1, kTwo: 2,
-	kHuge:     -below(huge),
+	kHuge: -below(huge), kHugeWrong: below(huge),
 	kSlopeMax: slopeMax,
 	kWide:     wide, kUnwide: unwide, kWideFloor: wideFloor, kLeastWide: leastWide,
 	kWideBits:    math.Float32frombits(wideExp << 23), // added as an integer, it multiplies by wide

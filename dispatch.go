@@ -387,26 +387,16 @@ func (f *frame) cells(j *job, at, i, n int) {
 		}
 		at, i, n = at+done, i+done, n-done
 		k := min(groupCells, n)
-		f.special(j.outAt(at, i, k), j.logits[at:at+k], j.labels[i:i+k], column, j.mode)
+		out, logits, labels := j.outAt(at, i, k), j.logits[at:at+k], j.labels[i:i+k]
+		if k == groupCells {
+			genericGroup(f, j.mode, out, logits, labels, column)
+		} else {
+			genericTail(f, j.mode, out, logits, labels)
+		}
 		if k == n {
 			return
 		}
 		at, i, n = at+k, i+k, n-k
-	}
-}
-
-// special is cells for one group, of which columns before column are done, and at which an assembly kernel
-// stopped, if there is one.
-func (f *frame) special(out, logits []float32, labels []uint8, column int, m mode) {
-	if len(labels) < groupCells {
-		column = 0 // it was a copy
-	}
-	switch {
-	case f.p.isa != isaGeneric && f.tamed(out, logits, labels, column):
-	case len(labels) == groupCells:
-		genericGroup(f, m, out, logits, labels, column)
-	default:
-		genericTail(f, m, out, logits, labels)
 	}
 }
 
@@ -416,51 +406,6 @@ var allIgnored = func() (labels [groupCells]uint8) {
 	}
 	return labels
 }()
-
-// tamed does a group by the assembly kernel after all, if all its special logits are where another
-// makes no difference: in ignored cells, and on the right side. Otherwise it reports false and has done nothing.
-func (f *frame) tamed(out, logits []float32, labels []uint8, column int) bool {
-	var x [groupCells]float32
-	y := allIgnored
-	for i, label := range labels {
-		v := logits[i]
-		switch {
-		case label == Ignore || i%rowCells < column:
-			continue
-		case v > -huge && v < huge:
-		case label == Negative && v < 0:
-			v = -huge / 2
-		case label == Positive && v > 0:
-			v = huge / 2
-		default:
-			return false
-		}
-		x[i], y[i] = v, label
-	}
-
-	// The columns that are done count as ignored here; what their T add to U comes after.
-	lanes, t := f.lanes, f.column
-	f.lanes = [8]float64{}
-	var to *float32
-	if out != nil {
-		to = &x[0]
-	}
-	archCells(f, to, &x[0], &y[0], groupCells)
-	for i, u := range f.lanes {
-		for _, c := range [...]int{i, i + 8} {
-			if c < column {
-				u += float64(t[c])
-			}
-		}
-		f.lanes[i] = lanes[i] + float64(float32(u))
-	}
-	for i := range out {
-		if i%rowCells >= column {
-			out[i] = x[i]
-		}
-	}
-	return true
-}
 
 // genericTail does a group that is cut short, filled up with ignored cells.
 func genericTail(f *frame, m mode, out, logits []float32, labels []uint8) {

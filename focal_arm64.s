@@ -149,7 +149,7 @@ GLOBL tables<>(SB), RODATA|NOPTR, $64
 	CMPW R(SAFE), R(REACH) \
 	BLT label
 
-// LIMIT: X = w to -|w|, and clamped if need be. It goes to special if one is beyond what the kernel does.
+// LIMIT: X = w to -|w|, and clamped if need be. It goes to huge, and may come back, if one is at least 2^20 or NaN.
 // Clobbers T.
 #define LIMIT(CLAMP) \
 	CONST(const_kSign, T0) \
@@ -161,7 +161,8 @@ GLOBL tables<>(SB), RODATA|NOPTR, $64
 	FMOVS F(T2), R(REACH) \
 	IFSAFE(within) \
 	CMPW R(HUGE), R(REACH) \
-	BGT special \
+	BGT huge \
+tamed: \
 	CLAMP \
 within:
 
@@ -580,6 +581,36 @@ finish: \
 #define GRADZERO ZERO(NOMASK)
 #define GRADZEROCLIP ZERO(INMASK)
 
+// TAME: in a step that has a huge logit or NaN, w of ignored cells to 0, on which nothing depends, and X = -|w|. The
+// flags say GT if another cell is for the oracle: NaN, or a huge logit on the wrong side. Out: T0 = sign. Clobbers Y,
+// T, TMP, R20.
+TEXT tame<>(SB), NOSPLIT|NOFRAME, $0-0
+	LOAD(LDRS, 0, 16, LABELS, Y)
+	LDRQ(SPREAD, TABLES, T0)
+	ROWSM(VTBL, T0, Y, Y)
+	ROWS2(VCMLT0, Y, Y)
+	VEOR(T1, T1, T1)
+	ROWSN(VBIT, Y, T1, W)
+	CONST(const_kSign, T0)
+	ROWSM(VORR, T0, W, X)
+
+	VSMAX(W+0, W+1, T2)
+	VSMAX(W+2, W+3, T3)
+	VSMAX(T2, T3, T2)
+	VSMAXV(T2, T2)
+	FMOVS F(T2), R(TMP)
+	MOVW (16*const_kHugeWrong)(R(COEF)), R20
+	CMPW R20, R(TMP)
+	BGT special
+	VSMAX(X+0, X+1, T2)
+	VSMAX(X+2, X+3, T3)
+	VSMAX(T2, T3, T2)
+	VSMAXV(T2, T2)
+	FMOVS F(T2), R(TMP)
+	CMPW $-0x800000, R(TMP) // -Inf
+special:
+	RET
+
 // A variant: returns the steps left in STEPS, 0 unless it met a special logit. The last
 // group may be cut short.
 #define VARIANT(name, SIGN, CLAMP, MAGIC, OUT_, MODULATE, SOFTPLUS, WEIGHT, ABS, MODE) \
@@ -610,7 +641,12 @@ loop: \
 	ADD $192, R(OUT) \
 reduced: \
 	CBNZ R(STEPS), loop \
-special: \
+	RET \
+huge: \
+	MOVD R30, R19 \
+	CALL tame<>(SB) \
+	MOVD R19, R30 \
+	BLE tamed \
 	RET
 
 #define PLAIN(sum, each, grad, MODULATE) \

@@ -30,7 +30,7 @@
 #define LEAVING R9 // slots
 #define ENTERING R10
 #define KEPT R11
-#define SPECIAL K7 // columns of the step to leave with a logit for the oracle, if TINY has any
+#define HUGE K7 // columns of the step to leave with a logit of at least 2^20 or NaN, if TINY has any
 #define NEWTINY K6 // columns of the step to enter where something may be tiny, or clamped
 #define TINY K5 // of the step to leave
 #define OLDTINY K4 // of the one before
@@ -102,14 +102,14 @@
 	JEQ label
 
 // LIMIT: notes an x beyond which something may be tiny; only then x may have to be clamped, and
-// may be beyond what the kernel does. Clobbers Z29, Z31, AX.
+// may be huge. Clobbers Z29, Z31, AX.
 #define LIMIT(CLAMP, within) \
 	VPMAXSD Z4, Z5, Z29 \
 	VPMAXSD Z6, Z7, Z31 \
 	VPMAXSD Z29, Z31, Z31 \
 	VPCMPD.BCST $5, frame_safe(FRAME), Z31, NEWTINY \
 	UNLESS(NEWTINY, within) \
-	VPCMPGTD.BCST K(const_kHuge), Z31, SPECIAL \
+	VPCMPGTD.BCST K(const_kHuge), Z31, HUGE \
 	ENTER(CLAMP) \
 within:
 
@@ -661,6 +661,26 @@ finished:
 // NOTENTERED: 0 for t where no step is entered, so that OUT_ meets no subnormal number.
 #define NOTENTERED(j, r, t, e, low, u) VPXORD t, t, t
 
+// TAME: in a step to leave that has a huge logit or NaN, w of ignored cells to 0, on which nothing depends. HUGE =
+// columns where another cell is for the oracle: NaN, or a huge logit on the wrong side. Clobbers Z29, K1.
+#define TAMEROW(j) \
+	VPMOVSXBD (16*j)(LABELS), Z29 \
+	VPSRAD $31, Z29, Z29 \
+	VPANDND W(j), Z29, Z29 \
+	VMOVUPS Z29, W(j) \
+	VPCMPGTD.BCST K(const_kHugeWrong), Z29, K1 \
+	KORW K1, HUGE, HUGE \
+	VCMPPS $3, Z29, Z29, K1 \
+	KORW K1, HUGE, HUGE
+
+TEXT tame<>(SB), NOSPLIT|NOFRAME, $0-0
+	KXORW HUGE, HUGE, HUGE
+	TAMEROW(0)
+	TAMEROW(1)
+	TAMEROW(2)
+	TAMEROW(3)
+	RET
+
 // A variant: returns the steps left in STEPS, 0 unless it met a special logit. OUT_ after the last step
 // is for nothing, as there is no next.
 #define VARIANT(name, LOSS, CLAMP, ROUND, SPLIT, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5, REST, MODE, BACK, OUT_, AFTER) \
@@ -674,8 +694,8 @@ TEXT name<>(SB), NOSPLIT|NOFRAME, $0-0 \
 	PCALIGN $64 \
 loop: \
 	UNLESS(TINY, usual) \
-	KORTESTW SPECIAL, SPECIAL \
-	JNE special \
+	KORTESTW HUGE, HUGE \
+	JNE huge \
 usual: \
 	CMPQ STEPS, $2 \
 	JLE ending \
@@ -696,9 +716,14 @@ left: \
 	ADDQ $64, OLDLABELS \
 	DECQ STEPS \
 	JNZ loop \
-special: \
+leave: \
 	LOSSES(LOSS) \
 	RET \
+huge: \
+	CALL tame<>(SB) \
+	KORTESTW HUGE, HUGE \
+	JEQ usual \
+	JMP leave \
 tinyEnd: \
 	ADDUPTINY \
 	JMP addedEnd \
