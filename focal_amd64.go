@@ -62,8 +62,8 @@ func cellsAVX512(f *frame, out, logits *float32, labels *uint8, n int) (done, co
 //go:noescape
 func stage(f *frame, j *job, i, end int)
 
-// What archCount runs: countAVX2, which reads up to fewLabels labels before its last, or countAVX512, for at least
-// one group.
+// What archCount jumps to, and leaves its arguments: countAVX2, which reads fewLabels labels up to its last, or
+// countAVX512, for at least one group.
 //
 //go:noescape
 func countAVX2(labels *uint8, n int, k isa) (positives, ignored, negatives int)

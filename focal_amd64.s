@@ -32,7 +32,7 @@
 #define PARAMS R13
 #define LEAVING R9 // slots
 #define ENTERING R10
-#define ENDS R14 // the last group
+#define ENDS R14 // the last group; assembly that Go calls may use R14, as what calls it loads g again
 
 // Where the last group is: in place if it is whole, else in a copy.
 #define LASTLOGITS 0(ENDS)
@@ -973,7 +973,8 @@ LATER(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, OUTWIDE, KEEPT, KEEPNONE,
 
 #include "variants.h"
 
-// FILL: ignored cells in the copy; logits in the first of every two times 32 bytes, or the second. Clobbers Y0, Y1.
+// FILLLABELS and FILL: ignored cells in the copy; FILL their logits, which are 0, in the first of every two times
+// 32 bytes, or the second, from Y0 = 0, which FILLLABELS leaves. Clobber Y1.
 #define FILL(at) \
 	VMOVUPS Y0, (COPY+at)(ENDS) \
 	VMOVUPS Y0, (COPY+at+64)(ENDS) \
@@ -1259,12 +1260,12 @@ DATA inside<>+48(SB)/8, $-1
 DATA inside<>+56(SB)/8, $-1
 GLOBL inside<>(SB), RODATA|NOPTR, $64
 
-// COUNT: adds 32 labels y to the bytes of Y1 (|y|) and Y2 (y), and |y| to the bits of Y0. Clobbers Y4.
-#define COUNT(labels) \
-	VPABSB labels, Y4 \
+// COUNT: adds the 32 labels y in Y6 to the bytes of Y1 (|y|) and Y2 (y), and |y| to the bits of Y0. Clobbers Y4.
+#define COUNT \
+	VPABSB Y6, Y4 \
+	VPADDB Y6, Y2, Y2 \
 	VPOR Y4, Y0, Y0 \
-	VPADDB Y4, Y1, Y1 \
-	VPADDB labels, Y2, Y2
+	VPADDB Y4, Y1, Y1
 
 // func archCount(labels *uint8, n int, k isa) (positives, ignored, negatives int)
 TEXT ·archCount(SB), NOSPLIT|NOFRAME, $0-48
@@ -1295,13 +1296,14 @@ TEXT ·countAVX2(SB), NOSPLIT|NOFRAME, $0-48
 	LEAQ inside<>(SB), R9
 	MOVQ DX, AX
 	ANDQ $31, AX
-	VMOVDQU (R9)(AX*1), Y5
-	VPAND -32(R8), Y5, Y5
-	COUNT(Y5)
+	VMOVDQU (R9)(AX*1), Y6
+	VPAND -32(R8), Y6, Y6
+	COUNT
 	CMPQ DX, $32
 	JLT whole
 	SUBQ DX, R8
-	COUNT((R8))
+	VMOVDQU (R8), Y6
+	COUNT
 
 whole:
 	SHRQ $6, CX
@@ -1315,8 +1317,10 @@ batch:
 	PCALIGN $32
 
 count:
-	COUNT((SI))
-	COUNT(32(SI))
+	VMOVDQU (SI), Y6
+	COUNT
+	VMOVDQU 32(SI), Y6
+	COUNT
 	ADDQ $64, SI
 	DECQ AX
 	JNZ count
@@ -1342,10 +1346,12 @@ sum:
 	VMOVQ X3, AX
 	VPCMPEQB Y4, Y4, Y4
 	VPADDB Y4, Y4, Y4 // all bits but the last of each byte
+	MOVQ n+8(FP), CX
+	XORL R8, R8
 	VPTEST Y0, Y4
 	VZEROUPPER
-	JNE none
-	MOVQ n+8(FP), CX
+	CMOVQNE R8, AX
+	CMOVQNE R8, CX
 	MOVL AX, DX // positives and ignored
 	SHRQ $33, AX
 	SUBQ DX, CX
@@ -1353,11 +1359,4 @@ sum:
 	MOVQ AX, positives+24(FP)
 	MOVQ DX, ignored+32(FP)
 	MOVQ CX, negatives+40(FP)
-	RET
-
-none:
-	XORL AX, AX
-	MOVQ AX, positives+24(FP)
-	MOVQ AX, ignored+32(FP)
-	MOVQ AX, negatives+40(FP)
 	RET

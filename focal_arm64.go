@@ -62,7 +62,7 @@ func tailNEON(f *frame, out, logits []float32, labels []uint8) bool {
 }
 
 // archCount counts the labels of each kind among n, at least one and at most labelCells; with those
-// before them there are at least fewLabels, and up to fewLabels before its last are read. If one is of no kind, the counts are fewer than n.
+// before them there are at least fewLabels, and fewLabels up to its last are read. If one is of no kind, the counts are fewer than n.
 //
 //go:noescape
 func archCount(labels *uint8, n int, k isa) (positives, ignored, negatives int)

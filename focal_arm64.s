@@ -104,7 +104,7 @@
 #define SPREAD 0 // byte i to the bytes of lane i
 #define FOUR 16
 #define BYTES 32 // 0, 1, 2, 3 in each lane
-#define NEGATIVE 48 // -0 in the lane of Positive
+#define SIGNS 48 // -0 in the lane of Positive
 DATA tables<>+0(SB)/8, $0x0101010100000000
 DATA tables<>+8(SB)/8, $0x0303030302020202
 DATA tables<>+16(SB)/8, $0x0404040404040404
@@ -131,7 +131,7 @@ GLOBL tables<>(SB), RODATA|NOPTR, $64
 // whose table is in T2, get it.
 #define NOSIGN
 #define SIGN \
-	LDRQ(NEGATIVE, TABLES, T3) \
+	LDRQ(SIGNS, TABLES, T3) \
 	VEOR(T3, T2, T2)
 
 // DECODE: w = -z and the weight, 0 for ignored cells. Clobbers X, T.
@@ -786,6 +786,7 @@ batch:
 	CMP R3, R2
 	CSEL LT, R2, R3, R3
 	SUB R3, R2
+	PCALIGN $32
 
 count:
 	VLD1 (R0), [V0.B16, V1.B16, V2.B16, V3.B16]
@@ -810,18 +811,14 @@ sum:
 	VMOV V16.D[0], R6
 	VMOV V16.D[1], R7
 	ORR R7, R6
-	TST $0xfefefefefefefefe, R6
-	BNE none
 	LSR $1, R5
+	TST $0xfefefefefefefefe, R6
+	CSEL EQ, R1, ZR, R1
+	CSEL EQ, R4, ZR, R4
+	CSEL EQ, R5, ZR, R5
 	SUB R4, R1
 	SUB R5, R4
 	MOVD R5, positives+24(FP)
 	MOVD R4, ignored+32(FP)
 	MOVD R1, negatives+40(FP)
-	RET
-
-none:
-	MOVD ZR, positives+24(FP)
-	MOVD ZR, ignored+32(FP)
-	MOVD ZR, negatives+40(FP)
 	RET

@@ -33,7 +33,7 @@
 #define HUGE K7 // columns of the step to leave with a logit of at least 2^20 or NaN, if TINY has any
 #define NEWTINY K6 // columns of the step to enter where something may be tiny, or clamped
 #define TINY K5 // of the step to leave
-#define OLDTINY K4 // of the one before
+#define OLDTINY K4 // of the one before; free between its ADDUP and the end of the step
 #define ONE Z28
 #define LANES Z30
 
@@ -287,6 +287,7 @@ within:
 	VMULPS u, m, m \
 	VADDPS low, q, q \
 	VMULPS u, m, m
+#define LOADW4(j, q, e, low, m, u, x) VMOVUPS W(j), u
 #define ADDW5(j, q, e, low, m, u, x) \
 	VPMAXSD.BCST K(const_kZero), u, u \
 	VADDPS u, q, q
@@ -340,7 +341,7 @@ within:
 unclipped:
 
 // POWER: m = a * q^gamma for log1p(e) in q. hi + lo = gamma * log q, exact but for the rounding of
-// lo; hi is in u, lo in m. Clobbers Z4-11, u, Z29. POWERZ: x = min(w, 0), which only has to be bounded if
+// lo; hi is in u, lo in m. Clobbers Z4-11, u, Z29, AX. POWERZ: x = min(w, 0), which only has to be bounded if
 // something may be tiny.
 #define POWERZ(j, log, e, eW, lo, hi, x) \
 	VMOVUPS W(j), x \
@@ -426,7 +427,7 @@ added: \
 	VADDPS Z29, Z31, Z29 \
 	VEXTRACTF64X4 $1, Z29, Y31
 #define ADDUP2 \
-	VADDPS Y29, Y31, Y29 \
+	VADDPS Z29, Z31, Z29 \
 	VCVTPS2PD Y29, Z29 \
 	VADDPD Z29, LANES, LANES
 
@@ -755,8 +756,6 @@ last: \
 	VARIANT(each, LOSS, CLAMP, ROUNDWIDE, SPLITWIDE, D1, D2, NOROW, D3, ROW1, ROW2, ROW3, ROW4, ROW5, REST, EACHES, BACK, OUT_, DONE) \
 	VARIANT(grad, LOSS, CLAMP, ROUNDWIDE, SPLITWIDE, D1, D2, NOROW, D3, ROW1, ROW2, ROW3, ROW4, ROW5, REST, SLOPES, BACK, OUT_, GRADSWIDE)
 
-#define LOADW4(j, q, e, low, m, u, x) VMOVUPS W(j), u
-
 // Sum, each and grad; the denominator by D1 to D4, and between the others ROW3 to ROW5; SLOPES (of grad).
 PLAIN(plain15Sum, plain15Each, plain15Grad, FIRST1, NOROW, NOROW, DIVIDE15, NOROW, LOADW4, ADDW5, SLOPESPLAIN)
 PLAIN(plain2Sum, plain2Each, plain2Grad, SQUARE1, SQUARE2, NOROW, DIVIDE, NOROW, PLAIN4, PLAIN5, SLOPESTWO)
@@ -775,12 +774,12 @@ WIDE(clipAnySum, clipAnyEach, clipAnyGrad, LOSS, CLAMPCLIP, NOROW, NOROW, NOROW,
 
 #include "variants.h"
 
-// MASKS: K1 = mask of the first CX of 64 cells; K1 to K4, in their low 16 bits, of each row. Clobbers R14.
+// MASKS: K1 = mask of the first CX of 64 cells; K1 to K4, in their low 16 bits, of each row. Clobbers R12.
 #define MASKS \
-	MOVL $1, R14 \
-	SHLQ CX, R14 \
-	DECQ R14 \
-	KMOVQ R14, K1 \
+	MOVL $1, R12 \
+	SHLQ CX, R12 \
+	DECQ R12 \
+	KMOVQ R12, K1 \
 	KSHIFTRQ $16, K1, K2 \
 	KSHIFTRQ $32, K1, K3 \
 	KSHIFTRQ $48, K1, K4
@@ -838,9 +837,9 @@ whole:
 	MOVQ LABELS, OLDLABELS
 	MOVQ frame_variant(FRAME), AX
 	MOVQ frame_p(FRAME), PARAMS
+	LEAQ variants<>(SB), COEF
+	MOVQ (COEF)(AX*8), AX
 	LEAQ ·coef(SB), COEF
-	LEAQ variants<>(SB), R14
-	MOVQ (R14)(AX*8), AX
 	VBROADCASTSS K(const_kOne), ONE
 	VMOVUPD frame_lanes(FRAME), LANES
 	CALL AX
@@ -884,12 +883,12 @@ part:
 	VZEROUPPER
 	RET
 
-// COUNT: adds 64 labels y to the bytes of Z1 (|y|) and Z2 (y), and |y| to the bits of Z0. Clobbers Z4.
-#define COUNT(labels) \
-	VPABSB labels, Z4 \
+// COUNT: adds the 64 labels y in Z6 to the bytes of Z1 (|y|) and Z2 (y), and |y| to the bits of Z0. Clobbers Z4.
+#define COUNT \
+	VPABSB Z6, Z4 \
+	VPADDB Z6, Z2, Z2 \
 	VPORD Z4, Z0, Z0 \
-	VPADDB Z4, Z1, Z1 \
-	VPADDB labels, Z2, Z2
+	VPADDB Z4, Z1, Z1
 
 // func countAVX512(labels *uint8, n int, k isa) (positives, ignored, negatives int)
 //
@@ -910,7 +909,7 @@ TEXT ·countAVX512(SB), NOSPLIT|NOFRAME, $0-48
 	SHLQ CX, AX
 	KMOVQ AX, K1
 	VMOVDQU8.Z -64(SI)(DX*1), K1, Z6
-	COUNT(Z6)
+	COUNT
 
 whole:
 	SHRQ $6, DX
@@ -923,7 +922,8 @@ batch:
 	PCALIGN $64
 
 count:
-	COUNT((SI))
+	VMOVDQU64 (SI), Z6
+	COUNT
 	ADDQ $64, SI
 	DECQ AX
 	JNZ count
@@ -950,9 +950,11 @@ count:
 	VPADDB Z4, Z4, Z4 // all bits but the last of each byte
 	VPTESTMB Z4, Z0, K1
 	VZEROUPPER
-	KORTESTQ K1, K1
-	JNE none
 	MOVQ n+8(FP), CX
+	XORL R8, R8
+	KORTESTQ K1, K1
+	CMOVQNE R8, AX
+	CMOVQNE R8, CX
 	MOVL AX, DX // positives and ignored
 	SHRQ $33, AX
 	SUBQ DX, CX
@@ -960,11 +962,4 @@ count:
 	MOVQ AX, positives+24(FP)
 	MOVQ DX, ignored+32(FP)
 	MOVQ CX, negatives+40(FP)
-	RET
-
-none:
-	XORL AX, AX
-	MOVQ AX, positives+24(FP)
-	MOVQ AX, ignored+32(FP)
-	MOVQ AX, negatives+40(FP)
 	RET

@@ -173,3 +173,16 @@ func TestNoControlWord(t *testing.T) {
 		}
 	}
 }
+
+// TestVectorLength: nothing needs AVX512VL, which the gate does not ask for: registers from 16 on and masks only with
+// 512 bits.
+func TestVectorLength(t *testing.T) {
+	evex := regexp.MustCompile(`%[xy]mm(1[6-9]|2[0-9]|3[01])|%[xy]mm.*%k[0-7]|%k[0-7].*%[xy]mm`)
+	for _, f := range assembly(t) {
+		for _, i := range f.code {
+			if evex.MatchString(i.operands) && !strings.Contains(i.operands, "%zmm") {
+				t.Errorf("%s at %#x: %s %s", f.Name, i.address, i.name, i.operands)
+			}
+		}
+	}
+}
