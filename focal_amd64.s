@@ -561,7 +561,7 @@ reduced:
 	TOTAL(Y0, Y1, Y2, Y3) \
 	ACCUMULATE
 
-// EACH: stores the losses besides.
+// EACH: stores the losses; there is no sum.
 #define EACHPLAINROW(j, q, t, e) \
 	VMULPS Y12, q, t \
 	VMOVUPS t, (64*j)(OUT)
@@ -575,9 +575,7 @@ reduced:
 	FLUSH(Y0, Y1, Y2, Y3, NOLIMIT) \
 	VMOVUPS params_unscale(PARAMS), Y12 \
 	VMOVUPS K(const_kUnwide), Y13 \
-	LEAVE(ROW) \
-	TOTAL(Y0, Y1, Y2, Y3) \
-	ACCUMULATE
+	LEAVE(ROW)
 
 #define EACHPLAIN EACH(EACHPLAINROW)
 #define EACHWIDE EACH(EACHWIDEROW)
