@@ -30,6 +30,25 @@ func TestLog(t *testing.T) {
 	}
 }
 
+// TestAccuracyOfWeights: where the error with other weights is greatest, as far as is known, it is within 1 ULP of that
+// with alpha 0.25.
+func TestAccuracyOfWeights(t *testing.T) {
+	for _, c := range []struct{ gamma, alpha, x float32 }{
+		{0, 0.27995253, -2.4052465}, {1, 0.48823512, -3.8076985}, {2, 0.29795945, -4.4980855}, {0, 0.35, -0.0027419464},
+	} {
+		l := must(t, c.alpha, c.gamma)
+		r := reference{pos: float64(c.alpha), neg: float64(1 - c.alpha), gamma: float64(c.gamma)}
+		f := testFrame(l)
+		for _, label := range []uint8{Negative, Positive} {
+			loss, grad := genericCell(&f, c.x, label, true)
+			want, bound := r.cell(c.x, label), proved[c.gamma]
+			if a, b := ulps(loss, want.loss), ulps(grad, want.grad); !(a <= bound[0]+1) || !(b <= bound[1]+1) {
+				t.Errorf("%+v label %d: loss %.2f ULP, gradient %.2f", c, label, a, b)
+			}
+		}
+	}
+}
+
 func TestAccuracy(t *testing.T) {
 	step := uint32(100003)
 	if testing.Short() {
@@ -44,8 +63,9 @@ func TestAccuracy(t *testing.T) {
 				bound := [2]float64{a.loss, a.grad}
 				if p, ok := proved[a.gamma]; ok && clip == 0 && i < proven {
 					bound = p
-				} else if clip > 0 && i >= proven {
-					bound[0]++ // at gamma 0 L is rounded before its product with the weight is
+				} else if i >= proven {
+					bound[0]++
+					bound[1]++
 				}
 				l, err := New(-1, a.gamma, WithClassWeights(w[0], w[1]), WithClip(clip), WithKernel(kernelGeneric))
 				if err != nil {

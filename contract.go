@@ -229,7 +229,7 @@ type mode int
 
 const (
 	modeSum  mode = iota // the sum
-	modeEach             // the sum, and each loss
+	modeEach             // each loss
 	modeGrad             // the sum, and each gradient
 	numModes
 )
@@ -275,13 +275,12 @@ type params struct {
 	pos, neg float32 // class weights
 	exponent int     // a kernel's losses and gradients are multiplied by 2^exponent
 
-	leastWeight int     // the lesser class weight that is not 0 is at least 2^leastWeight
-	safeBits    float64 // what safe consists of: for scale 1 by what is tiny,
-	safeBit     float64 // more for each bit of the scale,
-	unclamped   float64 // by what is clamped
-	safeFrame   float32 // minus safe(0): frame.safe of losses, and of gradients times 1 and more
-	power       float32 // 2^exponent
-	unscaleSum  float64 // 2^-exponent
+	safeBits   float64 // what safe consists of: for scale 1 by what is tiny,
+	safeBit    float64 // more for each bit of the scale,
+	unclamped  float64 // by what is clamped
+	safeFrame  float32 // minus safe(0): frame.safe of losses, and of gradients times 1 and more
+	power      float32 // 2^exponent
+	unscaleSum float64 // 2^-exponent
 }
 
 // An isa is a kernel by number, for the assembly.
@@ -307,7 +306,7 @@ func newParams(c *config) params {
 	p := params{kernel: c.kernel, isa: isas[c.kernel], pos: c.pos, neg: c.neg, form: chooseForm(c.gamma, c.clip), gamma: splat(c.gamma), gammaUnwide: splat(c.gamma * unwide)}
 
 	p.variant = int(p.form) * int(numModes)
-	p.leastWeight = weightExponent(c.pos, c.neg)
+	leastWeight := weightExponent(c.pos, c.neg) // the lesser one that is not 0 is at least 2^leastWeight
 
 	// The larger weight is at most 2^top.
 	_, top := math.Frexp(float64(max(c.pos, c.neg)))
@@ -362,7 +361,7 @@ func newParams(c *config) params {
 		p.clipLow = table(float32(-log1p(-lo)*wide), float32(-log1p(hi-1)*wide))
 		p.clipHigh = table(float32(-log1p(-hi)*wide), float32(-log(lo)*wide))
 	}
-	p.setSafe()
+	p.setSafe(leastWeight)
 	return p
 }
 
@@ -383,15 +382,15 @@ func exponent(x float32) int { return int(math.Float32bits(x)>>23&0xFF) - 127 }
 
 // setSafe prepares safe. At least half of e is left of q, and of L on the right side, so losses and gradients are
 // at least 2^leastWeight * (e/2)^(gamma+1).
-func (p *params) setSafe() {
-	bits := float64(124 + min(p.leastWeight, 0))
+func (p *params) setSafe(leastWeight int) {
+	bits := float64(124 + min(leastWeight, 0))
 	p.safeBit = math.Ln2 / (float64(p.gamma[0]) + 1)
 	p.safeBits = float64(bits*p.safeBit) - math.Ln2
-	p.unclamped = min(-float64(p.end[0]), -float64(p.right[0]))
+	p.unclamped = math.Inf(1) // what ends the range of exp lies beyond
 	if p.form.clip() {
 		// As half of e is left of q, q is not clamped, and so L is not, on either side.
 		low := float64(max(p.clipLow[0], p.clipLow[1])) / wide
-		p.unclamped = min(p.unclamped, -math.Log(2.01*low))
+		p.unclamped = min(p.unclamped, -log(2.01*low))
 	}
 	p.safeFrame = -p.safe(0)
 }
@@ -456,8 +455,7 @@ func below(x float32) float32 { return math.Nextafter32(x, 0) }
 // scaleb returns x * 2^n, which must be a normal number or 0.
 func scaleb(x float32, n int) float32 { return float32(math.Ldexp(float64(x), n)) }
 
-// log1p returns log(1+x) for x in [-1, 0], and log that of x in (0, 1], to about 1e-15, with the same bits
-// everywhere.
+// log1p returns log(1+x) for x in [-1, 0] to about 1e-15, with the same bits everywhere.
 func log1p(x float64) float64 {
 	switch m := 1 + x; {
 	case m == 0:
@@ -468,6 +466,7 @@ func log1p(x float64) float64 {
 	return twiceAtanh(x / (2 + x))
 }
 
+// log returns the logarithm of x > 0, as log1p does.
 func log(x float64) float64 {
 	// x = m * 2^k with m in [sqrt(1/2), sqrt(2)).
 	m, k := math.Frexp(x)

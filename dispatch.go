@@ -82,9 +82,7 @@ func (j *job) normalize(s Stats) error {
 	case perPositive:
 		by, of = s.Positives, "positives"
 	}
-	if by > 1 {
-		scale = float32(float64(scale) / float64(by))
-	}
+	scale = float32(float64(scale) / float64(max(1, by)))
 	if a := math.Abs(float64(scale)); j.scale == 0 || a >= 0x1p-60 && a <= 0x1p60 {
 		j.scale = scale
 		return nil
@@ -143,7 +141,7 @@ func (f *frame) set(p *params, m mode, scale float32) {
 func (f *frame) setScale(scale float32) {
 	f.scale = scale * f.p.unscale[0]
 	f.tinyGrad, f.leastGrad = f.p.tiny[0], f.p.least[0]
-	if a := math.Abs(float64(scale)); a < 1 && a != 0 {
+	if a := math.Abs(float64(scale)); a < 1 {
 		// The least gradient that stands for one of at least 2^-126 after it is multiplied
 		// by scale, and the one before that in the kernel's scale.
 		least := float32(0x1p-126 / a)
@@ -425,12 +423,12 @@ func countLabels(k isa, labels []uint8, workers int) (Stats, error) {
 		s = statsOf(countWords(labels))
 	case workers > 1 && len(labels) >= manyLabels:
 		s = countParallel(k, labels, workers)
-	case len(labels) <= labelCells:
-		s = count(k, labels)
 	default:
-		for i := 0; i < len(labels); i += labelCells {
-			s = s.Add(count(k, labels[i:min(len(labels), i+labelCells)]))
+		rest := labels
+		for ; len(rest) > labelCells; rest = rest[labelCells:] {
+			s = s.Add(count(k, rest[:labelCells]))
 		}
+		s = s.Add(count(k, rest))
 	}
 	if s.Count()+s.Ignored == int64(len(labels)) {
 		return s, nil

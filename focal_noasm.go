@@ -2,8 +2,7 @@
 
 package focal
 
-// Without assembly the generic kernel is the only one, and the functions below
-// are never called.
+// Without assembly the generic kernel is the only one: archCells and archCount are never called.
 
 func archKernels() []Kernel { return nil }
 

@@ -70,22 +70,10 @@ func (c Channel) check() error {
 	if c.Size > 0 && end >= c.Size {
 		return fmt.Errorf("focal: channel reaches element %d of a tensor of %d", end, c.Size)
 	}
-	// Two cells meet when a*Step = b*Stride with 0 < a < Runs or 0 < b < Len; the
-	// smallest such pair is (Stride/g, Step/g) with g = gcd(Step, Stride).
-	if c.Runs == 1 {
-		if c.Stride == 0 && c.Len > 1 {
-			return fmt.Errorf("focal: channel stride 0 puts %d cells in one place", c.Len)
-		}
-		return nil
-	}
-	if c.Len == 1 {
-		if c.Step == 0 {
-			return fmt.Errorf("focal: channel step 0 puts %d cells in one place", c.Runs)
-		}
-		return nil
-	}
-	g := gcd(c.Step, c.Stride)
-	if g == 0 || c.Stride/g < c.Runs && c.Step/g < c.Len {
+	// Two cells meet when a*Step = b*Stride with a < Runs and b < Len, not both 0; the
+	// smallest such pair is (Stride/g, Step/g) with g = gcd(Step, Stride), or any if both are 0.
+	g := max(1, gcd(c.Step, c.Stride))
+	if c.Cells() > 1 && c.Stride/g < c.Runs && c.Step/g < c.Len {
 		return fmt.Errorf("focal: channel step %d and stride %d put two cells in one place", c.Step, c.Stride)
 	}
 	return nil
@@ -98,10 +86,8 @@ func gcd(a, b int) int {
 	return a
 }
 
-// identity reports whether cell i is element i of a tensor of c.Cells() elements.
-func (c Channel) identity() bool {
-	return c.Offset == 0 && (c.Stride == 1 || c.Len <= 1) && (c.Step == c.Len || c.Runs <= 1)
-}
+// identity reports whether cell i is element i of a tensor of c.Cells() elements, which c is known to fill.
+func (c Channel) identity() bool { return c.Stride == 1 || c.Len <= 1 }
 
 // fits reports a tensor of n elements that is not one of c's.
 func (c Channel) fits(name string, n int) error {
@@ -181,10 +167,11 @@ type Head struct {
 // Head binds l to a channel. The results have the bits that the Loss gives for
 // the channel's cells copied into one slice. A channel that has a negative field, overflows int, reaches
 // beyond its Size or has two cells in one place is an error. The methods of a Head allocate as
-// little as those of the Loss: nothing with one worker.
+// little as those of the Loss: nothing with one worker; their errors are those of the Loss, and a tensor that the channel
+// does not fit.
 func (l *Loss) Head(c Channel) (*Head, error) {
 	if l == nil || l.params.kernel == "" {
-		return nil, fmt.Errorf("focal: nil or zero Loss: use New")
+		return nil, errNoLoss
 	}
 	if err := c.check(); err != nil {
 		return nil, err
@@ -234,7 +221,7 @@ func (h *Head) PerPositiveGrad(grad, logits []float32, labels []uint8, scale flo
 }
 
 // Each is Loss.Each of the channel: loss has one entry per cell. It may be logits itself only if the
-// channel is the whole tensor in order.
+// channel is the whole tensor in order, and must otherwise not overlap it.
 func (h *Head) Each(loss, logits []float32, labels []uint8) error {
 	_, err := h.run(&job{mode: modeEach, out: loss, logits: logits, labels: labels})
 	return err

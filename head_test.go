@@ -254,6 +254,15 @@ func TestEachInPlaceOfPermuted(t *testing.T) {
 	if err := h.Each(x, x, make([]uint8, 12)); err == nil || !strings.Contains(err.Error(), "only where cell i is element i") {
 		t.Errorf("error %v", err)
 	}
+
+	// A part of the tensor is not the tensor.
+	h, err = must(t, 0.25, 2).Head(Channel{Runs: 1, Len: 3, Stride: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Each(x[:3], x[:5], make([]uint8, 3)); err == nil || !strings.Contains(err.Error(), "overlaps") {
+		t.Errorf("error %v", err)
+	}
 }
 
 // TestChannelCheck compares the rule for cells in one place with a count, for all

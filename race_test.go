@@ -19,7 +19,7 @@ func TestRaceReported(t *testing.T) {
 		haveRace(t, what)
 		return
 	}
-	for _, what := range []string{"none", "grad", "loss", "logits", "labels"} {
+	for _, what := range []string{"none", "grad", "loss", "logits", "labels", "count"} {
 		c := exec.Command(os.Args[0], "-test.run=^TestRaceReported$")
 		c.Env = append(os.Environ(), variable+"="+what)
 		out, err := c.CombinedOutput()
@@ -35,10 +35,11 @@ func haveRace(t *testing.T, what string) {
 	x, y, out := make([]float32, n), make([]uint8, n), make([]float32, n)
 	other := map[string]func(){
 		"none":   func() {},
-		"grad":   func() { out[n-1] = 1 },
-		"loss":   func() { out[n-1] = 1 },
-		"logits": func() { x[n-1] = 1 },
-		"labels": func() { y[n-1] = 1 },
+		"grad":   func() { out[n/2] = 1 },
+		"loss":   func() { out[n/2] = 1 },
+		"logits": func() { x[n/2] = 1 },
+		"labels": func() { y[n/2] = 1 },
+		"count":  func() { y[n/2] = 1 },
 	}[what]
 	l := must(t, 0.25, 2)
 	done := make(chan bool)
@@ -47,9 +48,12 @@ func haveRace(t *testing.T, what string) {
 		close(done)
 	}()
 	var err error
-	if what == "loss" {
+	switch what {
+	case "loss":
 		err = l.Each(out, x, y)
-	} else {
+	case "count":
+		_, err = Count(y)
+	default:
 		_, err = l.SumGrad(out, x, y, 1)
 	}
 	if err != nil {

@@ -31,8 +31,7 @@ func TestGreatLosses(t *testing.T) {
 	}
 }
 
-// TestSumOrder computes sums of several blocks from the losses, in the order that the package
-// comment gives.
+// TestSumOrder computes sums of several blocks from the losses, in the order that contract.go gives.
 func TestSumOrder(t *testing.T) {
 	rng := rand.New(rand.NewPCG(131, 132))
 	l := must(t, -1, 2)

@@ -53,7 +53,7 @@ func headShape(logits, labels []int, layout string) (s focal.Shape, ok bool) {
 		channel = 3
 	}
 	anchors, channels := labels[channel], logits[channel]
-	if anchors == 0 || channels%anchors != 0 {
+	if anchors == 0 || channels == 0 || channels%anchors != 0 {
 		return s, false
 	}
 	for i := range labels {

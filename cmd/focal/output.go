@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,10 +25,7 @@ type outputs struct {
 // where to put them. It finds what speaks against writing path as far as that
 // shows beforehand.
 func (o *outputs) add(flag, path string, shape []int, n int) ([]float32, error) {
-	out := output{flag: flag, path: path, real: path}
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		out.real = real
-	}
+	out := output{flag: flag, path: path, real: followLinks(path)}
 	if err := o.check(out); err != nil {
 		return nil, inFile(path, err)
 	}
@@ -88,14 +84,15 @@ func (o *outputs) write() error {
 		}
 	}()
 	for _, out := range o.list {
-		// Not os.CreateTemp: its files are private, these follow the umask.
-		temp := filepath.Join(filepath.Dir(out.real), fmt.Sprintf(".focal-%016x.tmp", rand.Uint64()))
-		f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		f, err := createBeside(out.real)
 		if err != nil {
 			return inFile(out.path, err)
 		}
-		temps = append(temps, temp)
+		temps = append(temps, f.Name())
 		err = writeNpy(f, out.tensor)
+		if err == nil {
+			err = f.Sync()
+		}
 		if cerr := f.Close(); err == nil {
 			err = cerr
 		}

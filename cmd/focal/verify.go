@@ -104,8 +104,8 @@ func parseVerify(args []string) (verifyOptions, error) {
 		return o, fmt.Errorf("-every %d, want 1 to 2147483648", every)
 	case o.plot != "" && filepath.Ext(o.plot) != ".svg":
 		return o, fmt.Errorf("-plot %s: the drawing is SVG, want a name that ends in .svg", o.plot)
-	case o.audit < 0:
-		return o, fmt.Errorf("-audit %d, must not be negative", o.audit)
+	case o.audit < 0 || o.audit > 1<<33:
+		return o, fmt.Errorf("-audit %d, want 0 to %d, which is every logit and label", o.audit, int64(1)<<33)
 	}
 	o.plan.Every = uint32(every)
 	if o.workers == 0 {

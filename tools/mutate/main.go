@@ -60,13 +60,16 @@ func parse(text string) (mutations []mutation, err error) {
 			if m.name == "" {
 				continue
 			}
-			if m.kernel == "" || m.file == "" || m.old == "" || m.old == m.new || len(m.tests) == 0 {
-				return nil, fail("mutation %q needs kernel, file, test and a change", m.name)
+			if !slices.Contains([]string{"all", "generic", "avx2", "avx512", "neon"}, m.kernel) {
+				return nil, fail("mutation %q: there is no kernel %q", m.name, m.kernel)
+			}
+			if m.file == "" || m.old == "" || m.old == m.new || len(m.tests) == 0 {
+				return nil, fail("mutation %q needs file, test and a change", m.name)
 			}
 			mutations = append(mutations, m)
 			m = mutation{}
-		case m.name == "" && key != "mutation":
-			return nil, fail("want a line that begins with mutation")
+		case (m.name == "") != (key == "mutation"):
+			return nil, fail("want a line that begins with mutation, after an empty one")
 		case key == "mutation":
 			m.name, m.times = value, 1
 		case key == "kernel":

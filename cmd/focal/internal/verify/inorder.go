@@ -26,10 +26,10 @@ func inOrder[W, R any](ctx context.Context, workers int, first, last int64, newW
 	begin := func() (task int64, ok bool) {
 		mu.Lock()
 		defer mu.Unlock()
-		if next < last {
-			fail(ctx.Err())
+		if next >= last {
+			return 0, false
 		}
-		if failed != nil || next == last {
+		if fail(ctx.Err()); failed != nil {
 			return 0, false
 		}
 		next++
