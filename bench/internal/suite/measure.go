@@ -84,19 +84,22 @@ func (t *task) try(ctx context.Context, step func() error) error {
 }
 
 // calibrate sets how many calls make a sample, and how many come before it. A call
-// as long as a sample has no use for a warm-up.
+// as long as a sample has no use for a warm-up. Threads that have slept make the first
+// calls slow, so an estimate counts when one from at least twice as many calls agrees
+// with it; from a run as long as many samples it counts in any case.
 func (t *task) calibrate(sample time.Duration) error {
 	if _, err := t.run(1); err != nil { // first touch of memory and code
 		return err
 	}
-	for calls := 1; ; {
+	for calls, last := 1, 0.0; ; {
 		d, err := t.fastest(calls)
 		if err != nil {
 			return err
 		}
 		perCall := float64(d) / float64(calls)
 		want := float64(sample) / perCall
-		if d >= sample/4 {
+		agrees := math.Abs(last/perCall-1) < 0.2
+		if d >= sample/2 && agrees || d >= 8*sample {
 			t.calls, t.warmUp = max(1, int(want)), 0
 			if want > 1 {
 				t.warmUp = (t.calls + 7) / 8
@@ -104,7 +107,8 @@ func (t *task) calibrate(sample time.Duration) error {
 			t.cost = perCall * float64(t.calls+t.warmUp)
 			return nil
 		}
-		calls = int(min(want, 100*float64(calls))) + 1
+		last = perCall
+		calls = max(2*calls, int(min(want, 100*float64(calls))))
 	}
 }
 

@@ -128,6 +128,35 @@ func TestCalibrate(t *testing.T) {
 	}
 }
 
+// TestCalibrateCold: a run that begins slowly, as threads have to wake, is not taken for one of slow calls, and neither
+// are the first runs. A call that lasts as long as many samples is made no more often than it has to be.
+func TestCalibrateCold(t *testing.T) {
+	const perCall, sample = 50 * time.Microsecond, 4 * time.Millisecond
+	for _, test := range []struct {
+		cold time.Duration // longer, each run
+		slow int           // first calls of all, each 3 ms longer
+	}{{1500 * time.Microsecond, 0}, {3 * time.Millisecond, 0}, {0, 6}, {sample, 8}} {
+		made := 0
+		task := task{run: func(calls int) (time.Duration, error) {
+			d := test.cold + time.Duration(calls)*perCall
+			d += 3 * time.Millisecond * time.Duration(min(calls, max(0, test.slow-made)))
+			made += calls
+			return d, nil
+		}}
+		if err := task.calibrate(sample); err != nil || task.calls < 55 || task.calls > 80 {
+			t.Errorf("%+v: %d calls of %v (error %v) make a sample of %v", test, task.calls, perCall, err, sample)
+		}
+	}
+	made := 0
+	long := task{run: func(calls int) (time.Duration, error) {
+		made += calls
+		return time.Duration(calls) * 8 * sample, nil
+	}}
+	if err := long.calibrate(sample); err != nil || long.calls != 1 || made != 4 {
+		t.Errorf("%d calls make a sample, found in %d (error %v), want 1 and 4", long.calls, made, err)
+	}
+}
+
 func TestMeasureErrors(t *testing.T) {
 	boom := errors.New("boom")
 	var log []int
