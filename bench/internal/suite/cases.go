@@ -68,6 +68,16 @@ func (s *selection) add(impl string, ops []string, n int, changes ...change) {
 	}
 }
 
+// workerCells is how many cells the library wants for each worker: see focal.WithWorkers.
+const workerCells = 65536
+
+// addWorkers adds n cells shared by as many workers as there are cores, if all of them would work.
+func (s *selection) addWorkers(kernel string, n, cores int) {
+	if cores > 1 && n >= cores*workerCells {
+		s.add(kernel, reductions, n, workers(cores))
+	}
+}
+
 // defaultCases vary one thing at a time around gamma 2 and realistic labels.
 func defaultCases(kernels []focal.Kernel, cores int) []result.Case {
 	var s selection
@@ -97,11 +107,8 @@ func defaultCases(kernels []focal.Kernel, cores int) []result.Case {
 		s.add(kernel, reductions, batch, layout(nchw13))
 		s.add(kernel, reductions, batch, layout(nchw52))
 		s.add(kernel, reductions, nhwcCells, layout(nhwc52))
-		if cores > 1 {
-			s.add(kernel, reductions, image, workers(cores)) // as some rivals
-			s.add(kernel, reductions, image, workers(cores), layout(nchw13))
-			s.add(kernel, reductions, batch, workers(cores))
-			s.add(kernel, reductions, largest, workers(cores))
+		for _, n := range []int{batch, largest} {
+			s.addWorkers(kernel, n, cores)
 		}
 	}
 	s.add(result.Loop, reductions, image, layout(nhwc13))
@@ -126,9 +133,7 @@ func quickCases(kernels []focal.Kernel, cores int) []result.Case {
 		}
 		s.add(kernel, reductions, image, layout(nchw13))
 		s.add(kernel, reductions, image, layout(nhwc13))
-		if cores > 1 {
-			s.add(kernel, reductions, batch, workers(cores))
-		}
+		s.addWorkers(kernel, batch, cores)
 	}
 	s.add(result.Loop, reductions, image, layout(nhwc13))
 	return s

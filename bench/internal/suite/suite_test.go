@@ -38,11 +38,6 @@ func TestCases(t *testing.T) {
 			t.Errorf("no case has %s", want)
 		}
 	}
-	for _, base := range rivalBases(false) {
-		if base.Impl, base.Op, base.Workers = string(kernels[0]), "Sum", 2; kernels[0] != "generic" && !names[base.Name()] {
-			t.Errorf("no case is %s, on as many threads as some rivals", base.Name())
-		}
-	}
 	if !slices.Contains(kernels, "avx2") {
 		t.Log("no AVX2 here: fewer cases")
 	}
@@ -64,6 +59,28 @@ func TestCases(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", c.Name(), err)
 		}
+	}
+}
+
+// Several workers are timed where the library makes use of all of them, and there on as many threads as some rivals.
+func TestWorkers(t *testing.T) {
+	kernels := []focal.Kernel{"avx2", "generic"}
+	for cores, want := range map[int][]int{1: nil, 2: {batch, largest}, 10: {batch, largest}, 11: {largest}, 300: nil} {
+		for _, cases := range [][]result.Case{defaultCases(kernels, cores), quickCases(kernels, cores)} {
+			var got []int
+			for _, c := range cases {
+				if c.Workers > 1 && c.Op == "Sum" {
+					got = append(got, c.N)
+				}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%d cores: several workers share %v cells, want %v", cores, got, want)
+			}
+			want = slices.DeleteFunc(want, func(n int) bool { return n == largest }) // as quick
+		}
+	}
+	if !slices.Contains(rivalBases(false), result.Base("", "", batch)) {
+		t.Error("no rivals on a batch")
 	}
 }
 
