@@ -38,17 +38,17 @@ func limits(caches result.Caches, wanted func(name string) bool) []*limit {
 			}
 		}
 	}
-	last := 0
+	// The L3 is other cores' too, and on a virtual machine other machines': a part of it is enough to leave L2.
+	inL3 := min(caches.L3/2, max(2*caches.L2, caches.L3/8))
 	for _, l := range []struct {
 		level string
 		size  int
-	}{{"L1", caches.L1D}, {"L2", caches.L2}, {"L3", caches.L3}} {
+	}{{"L1", caches.L1D / 2}, {"L2", caches.L2 / 2}, {"L3", inL3}} {
 		if l.size > 0 {
-			add(l.level, l.size/2)
-			last = l.size
+			add(l.level, l.size)
 		}
 	}
-	add("DRAM", min(dramMost, max(dramLeast, dramFactor*last)))
+	add("DRAM", min(dramMost, max(dramLeast, dramFactor*max(caches.L1D, caches.L2, caches.L3))))
 	for _, l := range loops {
 		if l.MultiplyAdd != nil && wanted("limit=multiply-add/impl="+l.Name) {
 			all = append(all, peakLimit(l))
