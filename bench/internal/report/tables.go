@@ -371,7 +371,9 @@ func copyNote(base result.Case, all []contender) string {
 	if base.Layout == result.Contiguous || !slices.ContainsFunc(all, torch) {
 		return ""
 	}
-	return "PyTorch runs the usual code, which permutes and copies the whole tensor before it takes the channel. Its copy also serves the losses of boxes and classes, and its gradient is that of all attributes. The others touch one channel."
+	return "PyTorch runs the usual code, which permutes and copies the whole tensor before it takes the channel; " +
+		"only Sum, compiled, goes without the copy. The copy also serves the losses of boxes and classes, " +
+		"and the gradient is that of all attributes. The others touch one channel."
 }
 
 func (v *view) about(impl string) string {
