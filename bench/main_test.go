@@ -19,6 +19,15 @@ func bench(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	return code, out.String(), errs.String()
 }
 
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 // From measurement to page, with a few cases.
 func TestQuick(t *testing.T) {
 	dir := t.TempDir()
@@ -30,11 +39,7 @@ func TestQuick(t *testing.T) {
 	if !strings.Contains(stdout, "Sum by number of cells") || !strings.Contains(stdout, "\n169 ") {
 		t.Errorf("no table of the case:\n%s", stdout)
 	}
-	text, err := os.ReadFile(jsonFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, _, err := readInput(text)
+	r, _, err := readInput([]byte(readFile(t, jsonFile)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,15 +49,22 @@ func TestQuick(t *testing.T) {
 	if !strings.HasPrefix(r.Command, "go run ./bench -quick -rivals none -name 'A machine' -testdata ") {
 		t.Errorf("command %q", r.Command)
 	}
-	if text, err := os.ReadFile(benchfmtFile); err != nil || strings.Count(string(text), "BenchmarkFocal/") != len(r.Series)*r.Rounds {
-		t.Errorf("error %v, or not a line for each of %d samples:\n%s", err, len(r.Series)*r.Rounds, text)
+	if text := readFile(t, benchfmtFile); strings.Count(text, "BenchmarkFocal/") != len(r.Series)*r.Rounds {
+		t.Errorf("not a line for each of %d samples:\n%s", len(r.Series)*r.Rounds, text)
 	}
 
+	again := filepath.Join(dir, "again.txt")
+	if code, _, stderr := bench(t, "report", "-benchfmt", again, jsonFile); code != 0 {
+		t.Fatalf("report -benchfmt: exit code %d, %s", code, stderr)
+	}
+	if got, want := readFile(t, again), readFile(t, benchfmtFile); got != want {
+		t.Errorf("of the JSON file, the format of benchmarks is\n%s\nnot as measured\n%s", got, want)
+	}
 	if code, _, stderr := bench(t, "report", jsonFile, "internal/report/testdata/model.json", "-o", page); code != 0 {
 		t.Fatalf("report: exit code %d, %s", code, stderr)
 	}
-	if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), "model, not measured") {
-		t.Errorf("no page with the model (error %v)", err)
+	if !strings.Contains(readFile(t, page), "model, not measured") {
+		t.Error("no page with the model")
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, ".*")); left != nil {
 		t.Errorf("left behind: %q", left)
@@ -137,6 +149,9 @@ func TestUsage(t *testing.T) {
 		{[]string{"report", sample, file("no.txt")}, 2, "no.txt: neither a result of bench nor a model"},
 		{[]string{"report", model, sample, model}, 2, "two models"},
 		{[]string{"report", model}, 2, "no results"},
+		{[]string{"report", "-benchfmt", file("r.txt"), sample, model}, 2, "one result"},
+		{[]string{"report", "-benchfmt", file("r.txt"), model}, 2, "no results"},
+		{[]string{"report", "-benchfmt", file("link"), file("sample.json")}, 2, "sample.json would be replaced"},
 	} {
 		code, stdout, stderr := bench(t, test.args...)
 		if code != test.code || !strings.Contains(stderr, test.want) || stdout != "" {

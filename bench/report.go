@@ -15,6 +15,7 @@ import (
 func runReport(args []string, stdout, stderr io.Writer) error {
 	flags := newFlags(stderr)
 	output := flags.String("o", "report.html", "write the page to `FILE`")
+	benchfmt := flags.String("benchfmt", "", "write the one result to `FILE` in the format of go test -bench, and no page")
 	line := command(append([]string{"report"}, args...)...)
 	var inputs []string
 	for len(args) > 0 {
@@ -49,12 +50,19 @@ func runReport(args []string, stdout, stderr io.Writer) error {
 	if runs == nil {
 		return errors.New("report: no results to make a page of")
 	}
-	f, err := createFile(*output, inputs...)
+	name, fill := *output, func(w io.Writer) error { return report.WriteHTML(w, runs, model, line) }
+	if *benchfmt != "" {
+		if len(inputs) > 1 {
+			return errors.New("report: -benchfmt is for one result")
+		}
+		name, fill = *benchfmt, runs[0].WriteBenchfmt
+	}
+	f, err := createFile(name, inputs...)
 	if err != nil {
 		return err
 	}
 	defer f.discard()
-	return f.write(func(w io.Writer) error { return report.WriteHTML(w, runs, model, line) })
+	return f.write(fill)
 }
 
 // readInput reads a result or a model: a result has a format, a model has rows.

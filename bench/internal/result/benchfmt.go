@@ -7,14 +7,13 @@ import (
 )
 
 // WriteBenchfmt writes r in the format of `go test -bench`, a line for each
-// sample, for benchstat.
+// sample, for benchstat. That has a table for each commit if the commit is a key, so
+// it and Go's version are in a line that benchstat skips.
 func (r *Run) WriteBenchfmt(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	m := &r.Machine
-	fmt.Fprintf(b, "goos: %s\ngoarch: %s\npkg: github.com/seed1982febc/focal/bench\ncpu: %s\ngo: %s\n", m.OS, m.Arch, m.CPU, m.Go)
-	if m.Commit != "" {
-		fmt.Fprintf(b, "commit: %s\n", m.Commit)
-	}
+	fmt.Fprintf(b, "goos: %s\ngoarch: %s\npkg: github.com/seed1982febc/focal/bench\ncpu: %s\n# commit %s, %s\n",
+		m.OS, m.Arch, m.CPU, m.Commit, m.Go)
 	for _, s := range r.Series {
 		for _, ns := range s.Samples {
 			perElement := ns / float64(s.N)
