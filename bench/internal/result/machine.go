@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -95,8 +96,8 @@ func cacheSizes(c cpuid.CPUInfo, sys fs.FS) Caches {
 }
 
 // commit returns the revision of this program, with "+dirty" if its tree had
-// changes: the build's stamp, or its version, or what git says of the current
-// directory, for `go run` stamps nothing.
+// changes: the build's stamp, or its version, or what git says of the directory
+// that this file was compiled from, for `go run` stamps nothing.
 func commit() string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		settings := make(map[string]string)
@@ -110,11 +111,15 @@ func commit() string {
 			return v
 		}
 	}
-	revision, err := exec.Command("git", "rev-parse", "HEAD").Output()
+	_, source, _, _ := runtime.Caller(0)
+	git := func(args ...string) ([]byte, error) {
+		return exec.Command("git", append([]string{"-C", filepath.Dir(source)}, args...)...).Output()
+	}
+	revision, err := git("rev-parse", "HEAD")
 	if err != nil {
 		return ""
 	}
-	changes, err := exec.Command("git", "status", "--porcelain", "--untracked-files=no").Output()
+	changes, err := git("status", "--porcelain", "--untracked-files=no", ":/")
 	return strings.TrimSpace(string(revision)) + dirty(err == nil && len(changes) > 0)
 }
 

@@ -1,6 +1,8 @@
 package result
 
 import (
+	"os/exec"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -16,6 +18,23 @@ func TestCPUName(t *testing.T) {
 		if got := cpuName(c); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+}
+
+// The commit is not that of another repository that the program runs in.
+func TestCommit(t *testing.T) {
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip(err)
+	}
+	here := commit()
+	t.Chdir(t.TempDir())
+	for _, args := range []string{"init -q", "-c user.name=a -c user.email=a@b.c commit -q --allow-empty -m other"} {
+		if out, err := exec.Command("git", strings.Fields(args)...).CombinedOutput(); err != nil {
+			t.Fatalf("git %s: %v\n%s", args, err, out)
+		}
+	}
+	if got := commit(); got != here {
+		t.Errorf("in another repository the commit is %q, want %q", got, here)
 	}
 }
 
