@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -69,6 +70,19 @@ func TestQuick(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(dir, ".*")); left != nil {
 		t.Errorf("left behind: %q", left)
 	}
+}
+
+// A standard output that cannot be written to does not cost the results.
+func TestNoStdout(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "r.json")
+	_, closed := io.Pipe()
+	closed.Close()
+	var stderr bytes.Buffer
+	args := []string{"-quick", "-rivals", "none", "-run", "impl=generic/op=Sum/gamma=2/clip=0/n=16/", "-o", name}
+	if code := run(t.Context(), args, closed, &stderr); code != 2 || !strings.Contains(stderr.String(), "closed pipe") {
+		t.Errorf("exit code %d, %s", code, &stderr)
+	}
+	readFile(t, name)
 }
 
 // A shell takes a recorded command for the same arguments.

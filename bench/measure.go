@@ -79,13 +79,13 @@ func runMeasure(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	result.Machine.Name = *name
 	result.Command = command(args...)
 
-	if err := report.WriteText(stdout, result); err != nil {
-		return err
-	}
 	if err := jsonFile.write(result.Write); err != nil {
 		return err
 	}
-	return benchfmtFile.write(result.WriteBenchfmt)
+	if err := benchfmtFile.write(result.WriteBenchfmt); err != nil {
+		return err
+	}
+	return report.WriteText(stdout, result) // the last, as nobody may be reading
 }
 
 // newProgress shows a bar on a terminal and nothing elsewhere. done removes it.

@@ -119,7 +119,7 @@ func commit() string {
 	if err != nil {
 		return ""
 	}
-	changes, err := git("status", "--porcelain", "--untracked-files=no", ":/")
+	changes, err := git("status", "--porcelain", "--untracked-files=no")
 	return strings.TrimSpace(string(revision)) + dirty(err == nil && len(changes) > 0)
 }
 
