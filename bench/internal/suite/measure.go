@@ -76,7 +76,12 @@ func (t *task) try(ctx context.Context, step func() error) error {
 		return nil
 	}
 	err := step()
-	if err != nil && t.optional && ctx.Err() == nil {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil: // which has killed the rival, say
+		return ctx.Err()
+	case t.optional:
 		t.err = err
 		return nil
 	}

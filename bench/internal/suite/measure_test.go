@@ -184,6 +184,15 @@ func TestMeasureErrors(t *testing.T) {
 	}
 
 	ctx, cancel := context.WithCancel(context.Background())
+	killed := &task{optional: true, run: func(int) (time.Duration, error) {
+		cancel()
+		return 0, boom
+	}}
+	if _, err := measure(ctx, []*task{killed}, p, quiet); err != context.Canceled {
+		t.Errorf("a rival that was cancelled in a sample: error %v", err)
+	}
+
+	ctx, cancel = context.WithCancel(context.Background())
 	samples := 0
 	stops := &task{run: func(int) (time.Duration, error) {
 		if samples++; samples == 5 {
