@@ -5,9 +5,12 @@ import (
 	"context"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/seed1982febc/focal/bench/internal/result"
 )
@@ -117,6 +120,31 @@ func TestInterrupt(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(dir); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// Whatever asks the program to end interrupts it.
+func TestSignals(t *testing.T) {
+	self, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		if s == syscall.SIGHUP && signal.Ignored(s) {
+			continue
+		}
+		received := make(chan os.Signal, 1)
+		signal.Notify(received, s) // or it would end the tests
+		ctx := interruptible()
+		if err := self.Signal(s); err != nil {
+			t.Skip(err) // as on Windows
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(10 * time.Second):
+			t.Errorf("%v does not interrupt", s)
+		}
+		signal.Stop(received)
 	}
 }
 
