@@ -75,6 +75,20 @@ func TestQuick(t *testing.T) {
 	}
 }
 
+// Limits can be measured without a case.
+func TestLimits(t *testing.T) {
+	dir := t.TempDir()
+	jsonFile, page := filepath.Join(dir, "r.json"), filepath.Join(dir, "r.html")
+	args := []string{"-quick", "-rivals", "none", "-run", "limit=DRAM/op=read", "-o", jsonFile}
+	code, stdout, stderr := bench(t, args...)
+	if code != 0 || !strings.Contains(stdout, "DRAM read") {
+		t.Fatalf("exit code %d, %s\n%s", code, stderr, stdout)
+	}
+	if code, _, stderr := bench(t, "report", jsonFile, "-o", page); code != 0 || !strings.Contains(readFile(t, page), "DRAM read") {
+		t.Errorf("report: exit code %d, %s", code, stderr)
+	}
+}
+
 // A standard output that cannot be written to does not cost the results.
 func TestNoStdout(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "r.json")
@@ -185,7 +199,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"report", file("link"), "-o", file("sample.json")}, 2, "link would be replaced"},
 		{[]string{"report"}, 2, "no results"},
 		{[]string{"report", "no.json"}, 2, "no.json"},
-		{[]string{"report", file("bad.json"), "-o", file("r.html")}, 2, "bad.json: a result without any series"},
+		{[]string{"report", file("bad.json"), "-o", file("r.html")}, 2, "bad.json: a result without any figures"},
 		{[]string{"report", sample, file("badmodel.json")}, 2, "badmodel.json: a model without rows"},
 		{[]string{"report", sample, file("other.json")}, 2, "other.json: neither a result of bench nor a model"},
 		{[]string{"report", sample, file("no.txt")}, 2, "no.txt: neither a result of bench nor a model"},

@@ -253,6 +253,7 @@ func TestModelTable(t *testing.T) {
 func TestWriteHTMLSparse(t *testing.T) {
 	for name, cut := range map[string]func(*result.Run){
 		"one series": func(r *result.Run) { r.Series = r.Series[:1] },
+		"no series":  func(r *result.Run) { r.Series = nil },
 		"no kernel":  func(r *result.Run) { r.Machine.Kernels = nil },
 		"no limits":  func(r *result.Run) { r.Bandwidths, r.Peaks, r.Machine.Caches = nil, nil, result.Caches{} },
 		"no CPU":     func(r *result.Run) { r.Machine.CPU, r.Machine.Commit = "", "" },

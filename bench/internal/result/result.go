@@ -175,10 +175,10 @@ func Read(r io.Reader) (*Run, error) {
 	return &run, nil
 }
 
-// check reports a run without a series, and samples that are none.
+// check reports a run without any figures, and samples that are none.
 func (r *Run) check() error {
-	if len(r.Series) == 0 {
-		return errors.New("a result without any series")
+	if len(r.Series)+len(r.Bandwidths)+len(r.Peaks) == 0 {
+		return errors.New("a result without any figures")
 	}
 	valid := func(samples []float64) bool {
 		return len(samples) > 0 && !slices.ContainsFunc(samples, func(v float64) bool { return !(v > 0) })

@@ -101,7 +101,7 @@ func TestReadRecomputes(t *testing.T) {
 func TestReadRejects(t *testing.T) {
 	for name, change := range map[string]func(*Run){
 		"another format":  func(r *Run) { r.Format = 2 },
-		"no series":       func(r *Run) { r.Series = nil },
+		"no figures":      func(r *Run) { r.Series, r.Bandwidths, r.Peaks = nil, nil, nil },
 		"no samples":      func(r *Run) { r.Series[0].Samples = nil },
 		"a zero":          func(r *Run) { r.Series[1].Samples[1] = 0 },
 		"no cells":        func(r *Run) { r.Series[0].N = 0 },

@@ -107,7 +107,7 @@ func Run(ctx context.Context, opts Options) (*result.Run, error) {
 	}
 	limits := limits(machine.Caches, opts.wants)
 
-	if len(entries) == 0 {
+	if len(entries)+len(limits) == 0 {
 		text := "no case to measure"
 		for _, a := range slices.Concat(run.Absent, rivals.absent(len(bases))) {
 			text += fmt.Sprintf("; %s: %s", a.Name, a.Reason)
