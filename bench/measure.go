@@ -88,27 +88,33 @@ func runMeasure(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	return report.WriteText(stdout, result) // the last, as nobody may be reading
 }
 
-// newProgress shows a bar on a terminal and nothing elsewhere. done removes it.
+// newProgress shows a bar on a terminal, which done removes, and a line for each stage elsewhere.
 func newProgress(stderr io.Writer) (show suite.Progress, done func()) {
+	last := ""
 	f, ok := stderr.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return func(string, float64) {}, func() {}
+		return func(stage string, _, _ int) {
+			if stage != last {
+				last = stage
+				fmt.Fprintln(stderr, "bench:", stage)
+			}
+		}, func() {}
 	}
-	const steps = 1000
-	bar := progressbar.NewOptions(steps,
+	bar := progressbar.NewOptions(1,
 		progressbar.OptionSetWriter(f),
 		progressbar.OptionFullWidth(),
+		progressbar.OptionShowCount(),
 		progressbar.OptionClearOnFinish(),
 		progressbar.OptionSetPredictTime(true),
 	)
-	stage := ""
-	show = func(now string, part float64) {
-		if now != stage {
-			stage = now
+	show = func(stage string, done, all int) {
+		if stage != last {
+			last = stage
 			bar.Reset()
+			bar.ChangeMax(all)
 			bar.Describe(stage)
 		}
-		bar.Set(int(steps * part))
+		bar.Set(done)
 	}
 	return show, func() { bar.Clear() }
 }

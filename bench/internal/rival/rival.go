@@ -88,6 +88,8 @@ type Options struct {
 	Threads int
 	// GoRivals is the directory of the module bench/rivals, for gomlx and gorgonia.
 	GoRivals string
+	// Progress, if not nil, is told how many have started, or turned out to be absent, of all.
+	Progress func(started, all int)
 
 	patience patience // zero: defaultPatience
 }
@@ -199,6 +201,9 @@ func Open(ctx context.Context, in Input, opts Options) ([]*Rival, []Absent, erro
 	if opts.Threads == 0 {
 		opts.Threads = runtime.GOMAXPROCS(0)
 	}
+	if opts.Progress == nil {
+		opts.Progress = func(int, int) {}
+	}
 	if opts.patience == (patience{}) {
 		opts.patience = defaultPatience
 	}
@@ -232,16 +237,20 @@ func Open(ctx context.Context, in Input, opts Options) ([]*Rival, []Absent, erro
 			entries = append(entries, &entry{kind: k, threads: opts.Threads})
 		}
 	}
-	var wg sync.WaitGroup
 	slots := make(chan struct{}, runtime.GOMAXPROCS(0)) // as many start at a time
+	started := make(chan struct{})
 	for _, e := range entries {
-		wg.Go(func() {
+		go func() {
 			slots <- struct{}{}
-			defer func() { <-slots }()
 			e.rival, e.err = b.open(e.kind, e.threads)
-		})
+			<-slots
+			started <- struct{}{}
+		}()
 	}
-	wg.Wait()
+	for i := range entries {
+		opts.Progress(i, len(entries))
+		<-started
+	}
 
 	var rivals []*Rival
 	var absent []Absent

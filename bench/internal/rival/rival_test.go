@@ -3,6 +3,7 @@ package rival
 import (
 	"context"
 	"flag"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os/exec"
@@ -238,9 +239,16 @@ func testRivals(t *testing.T, in Input, opts Options) {
 func TestAbsent(t *testing.T) {
 	t.Setenv("FOCAL_BENCH_PYTHON", "no-such-python")
 	t.Setenv("FOCAL_BENCH_CC", "no-such-cc")
-	rivals, absent, err := Open(t.Context(), contiguous(100, 2), Options{Names: Names(), Threads: 2})
+	var progress []string
+	opts := Options{Names: Names(), Threads: 2, Progress: func(started, all int) {
+		progress = append(progress, fmt.Sprintf("%d of %d", started, all))
+	}}
+	rivals, absent, err := Open(t.Context(), contiguous(100, 2), opts)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if len(progress) != 14 || progress[0] != "0 of 14" || progress[13] != "13 of 14" { // four on two threads too
+		t.Errorf("progress %q", progress)
 	}
 	if len(rivals) != 3 || len(absent) != len(Names())-3 {
 		t.Errorf("%d rivals, absent %v", len(rivals), absent)

@@ -27,8 +27,8 @@ type plan struct {
 	maxRounds int
 }
 
-// Progress is told what is being done and which part of it is over, 0 to 1.
-type Progress func(stage string, part float64)
+// Progress is told what is being done, and how much of how much of it is over.
+type Progress func(stage string, done, all int)
 
 // measure takes a sample of every task in each of several rounds, each time in
 // another order, so that a drift of the machine's speed and the state in which one
@@ -37,7 +37,7 @@ type Progress func(stage string, part float64)
 func measure(ctx context.Context, tasks []*task, p plan, progress Progress) (rounds int, err error) {
 	round := 0.0
 	for i, t := range tasks {
-		progress("calibrating", float64(i)/float64(len(tasks)))
+		progress("calibrating", i, len(tasks))
 		if err := t.try(ctx, func() error { return t.calibrate(p.sample) }); err != nil {
 			return 0, err
 		}
@@ -46,23 +46,18 @@ func measure(ctx context.Context, tasks []*task, p plan, progress Progress) (rou
 	rounds = max(p.minRounds, min(p.maxRounds, int(float64(p.budget)/max(round, 1))))
 
 	rng := rand.New(rand.NewPCG(3, 3))
-	spent := 0.0
 	began := time.Now()
 	for done := range rounds {
 		if done >= p.minRounds && time.Since(began) > p.budget {
-			rounds = done
-			break
+			return done, nil
 		}
-		for _, i := range rng.Perm(len(tasks)) {
-			t := tasks[i]
-			progress("measuring", spent/(float64(rounds)*max(round, 1)))
-			if err := t.try(ctx, t.sample); err != nil {
+		for before, i := range rng.Perm(len(tasks)) {
+			progress("measuring", done*len(tasks)+before, rounds*len(tasks))
+			if err := tasks[i].try(ctx, tasks[i].sample); err != nil {
 				return 0, err
 			}
-			spent += t.cost
 		}
 	}
-	progress("measuring", 1)
 	return rounds, nil
 }
 

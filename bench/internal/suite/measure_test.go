@@ -15,6 +15,8 @@ func fake(perCall time.Duration, log *[]int, id int) timer {
 	}
 }
 
+func quiet(string, int, int) {}
+
 func TestMeasure(t *testing.T) {
 	var log []int
 	perCall := []time.Duration{10 * time.Nanosecond, 3 * time.Microsecond, 50 * time.Millisecond}
@@ -23,20 +25,20 @@ func TestMeasure(t *testing.T) {
 		tasks = append(tasks, &task{run: fake(d, &log, id)})
 	}
 	p := plan{sample: 20 * time.Millisecond, budget: time.Second, minRounds: 3, maxRounds: 100}
-	last := 0.0
-	rounds, err := measure(context.Background(), tasks, p, func(stage string, part float64) {
+	measured, all := 0, 0
+	rounds, err := measure(context.Background(), tasks, p, func(stage string, done, of int) {
 		if stage == "measuring" {
-			if part < last || part > 1 {
-				t.Errorf("progress goes from %v to %v", last, part)
+			if done != measured || all > 0 && of != all {
+				t.Errorf("progress goes from %d of %d to %d of %d", measured-1, all, done, of)
 			}
-			last = part
+			measured, all = done+1, of
 		}
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if last != 1 {
-		t.Errorf("progress ends at %v", last)
+	if measured != all || all != rounds*len(tasks) {
+		t.Errorf("progress ends at %d of %d", measured, all)
 	}
 	// A round takes 22.5 + 22.5 + 50 ms.
 	if rounds != 10 {
@@ -81,7 +83,7 @@ func TestMeasureRounds(t *testing.T) {
 	}{{0, 3}, {time.Hour, 7}} {
 		tasks := []*task{{run: fake(time.Second, &log, 0)}}
 		p := plan{sample: time.Millisecond, budget: test.budget, minRounds: 3, maxRounds: 7}
-		if rounds, err := measure(context.Background(), tasks, p, func(string, float64) {}); err != nil || rounds != test.want {
+		if rounds, err := measure(context.Background(), tasks, p, quiet); err != nil || rounds != test.want {
 			t.Errorf("budget %v: %d rounds (error %v), want %d", test.budget, rounds, err, test.want)
 		}
 	}
@@ -94,7 +96,7 @@ func TestMeasureSlow(t *testing.T) {
 		return time.Millisecond, nil
 	}}
 	p := plan{sample: time.Millisecond, budget: 100 * time.Millisecond, minRounds: 2, maxRounds: 1000}
-	rounds, err := measure(context.Background(), []*task{slow}, p, func(string, float64) {})
+	rounds, err := measure(context.Background(), []*task{slow}, p, quiet)
 	if err != nil || rounds < 2 || rounds > 20 || len(slow.samples) != rounds {
 		t.Errorf("%d rounds, %d samples (error %v), want 2 to 20 in 100 ms", rounds, len(slow.samples), err)
 	}
@@ -168,7 +170,6 @@ func TestMeasureErrors(t *testing.T) {
 		return time.Second, nil
 	}
 	p := plan{sample: time.Millisecond, minRounds: 5, maxRounds: 5}
-	quiet := func(string, float64) {}
 
 	healthy, rival := &task{run: fake(time.Second, &log, 0)}, &task{run: dies, optional: true}
 	if _, err := measure(context.Background(), []*task{healthy, rival}, p, quiet); err != nil {

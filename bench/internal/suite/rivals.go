@@ -42,9 +42,10 @@ type miss struct {
 
 // openRivals starts the rivals on the data of the bases. The caller closes the
 // field, also after an error.
-func (d *data) openRivals(ctx context.Context, bases []result.Case, opts rival.Options) (*field, error) {
+func (d *data) openRivals(ctx context.Context, bases []result.Case, opts rival.Options, progress Progress) (*field, error) {
 	f := new(field)
-	for _, base := range bases {
+	for i, base := range bases {
+		opts.Progress = func(ready, all int) { progress("starting the rivals", i*all+ready, len(bases)*all) }
 		in := rival.Input{Labels: d.labels[base.Labels][:base.N], Alpha: alpha, Gamma: base.Gamma}
 		if base.Layout == result.Contiguous {
 			in.Logits = d.logits[base.Logits][:base.N]

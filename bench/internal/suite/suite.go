@@ -75,7 +75,7 @@ func Run(ctx context.Context, opts Options) (*result.Run, error) {
 	}
 	bases = slices.DeleteFunc(bases, func(base result.Case) bool { return !opts.wantsRivals(base, machine.Cores) })
 	cases = slices.DeleteFunc(cases, func(c result.Case) bool { return !opts.wants(c.Name()) })
-	opts.Progress("making data", 0)
+	opts.Progress("making data", 0, 1)
 	head, err := readHead(opts.Testdata)
 	if ofTestdata := func(c result.Case) bool { return c.Labels == testdata }; err != nil && slices.ContainsFunc(cases, ofTestdata) {
 		cases = slices.DeleteFunc(cases, ofTestdata)
@@ -94,8 +94,7 @@ func Run(ctx context.Context, opts Options) (*result.Run, error) {
 		}
 		entries = append(entries, &entry{Case: c, task: task{run: t}})
 	}
-	opts.Progress("starting the rivals", 0)
-	rivals, err := d.openRivals(ctx, bases, opts.Rivals)
+	rivals, err := d.openRivals(ctx, bases, opts.Rivals, opts.Progress)
 	defer rivals.close()
 	if err != nil {
 		return nil, err

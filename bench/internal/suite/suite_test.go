@@ -216,7 +216,10 @@ func TestRun(t *testing.T) {
 	opts := Options{
 		Only:     regexp.MustCompile(`gamma=2/clip=0/n=10647/workers=1/layout=contiguous/labels=realistic/logits=normal|labels=testdata|limit=(L1|multiply)`),
 		Testdata: "nowhere",
-		Progress: func(stage string, _ float64) {
+		Progress: func(stage string, done, all int) {
+			if done < 0 || done >= all {
+				t.Errorf("%s: %d of %d", stage, done, all)
+			}
 			if !slices.Contains(stages, stage) {
 				stages = append(stages, stage)
 			}
