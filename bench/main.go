@@ -54,7 +54,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch {
 	case err == nil:
 		return 0
-	case errors.Is(err, flag.ErrHelp): // the flag set has printed the help
+	case errors.Is(err, flag.ErrHelp): // parse has printed the help
 		return 0
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(stderr, "bench: interrupted; nothing has been written")
@@ -81,13 +81,20 @@ func special(r rune) bool {
 	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_./,:=+@%", r)
 }
 
-// newFlags returns an empty set of flags that prints usage as its help.
-func newFlags(stderr io.Writer) *flag.FlagSet {
+// newFlags returns an empty set of flags, which prints nothing.
+func newFlags() *flag.FlagSet {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() {
+	flags.SetOutput(io.Discard)
+	return flags
+}
+
+// parse parses args and prints the help if they ask for it.
+func parse(flags *flag.FlagSet, args []string, stderr io.Writer) error {
+	err := flags.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(stderr, usage, "\n")
+		flags.SetOutput(stderr)
 		flags.PrintDefaults()
 	}
-	return flags
+	return err
 }

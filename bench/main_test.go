@@ -115,8 +115,9 @@ func TestCommand(t *testing.T) {
 		}
 	}
 	name := filepath.Join(t.TempDir(), "a page.html")
-	if code, _, stderr := bench(t, "report", "internal/report/testdata/sample.json", "-o", name); code != 0 {
-		t.Fatalf("exit code %d, %s", code, stderr)
+	code, stdout, stderr := bench(t, "report", "internal/report/testdata/sample.json", "-o", name)
+	if code != 0 || stdout != name+"\n" || stderr != "" {
+		t.Fatalf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
 	if page, err := os.ReadFile(name); err != nil || !strings.Contains(string(page), "a page.html&#39;</code>") {
 		t.Errorf("error %v, or no command of the page", err)
@@ -187,11 +188,15 @@ func TestUsage(t *testing.T) {
 		{[]string{"-h"}, 0, "usage: go run ./bench"},
 		{[]string{"report", "-h"}, 0, "[MODEL.json]"},
 		{[]string{"-unknown"}, 2, "-unknown"},
+		{[]string{"report", "-unknown"}, 2, "-unknown"},
 		{[]string{"argument"}, 2, `"argument"`},
 		{[]string{"-run", "("}, 2, "-run"},
 		{[]string{"-quick", "-rivals", "none", "-run", "no such case"}, 2, "no case"},
 		{[]string{"-quick", "-rivals", "nobody", "-run", "n=16/"}, 2, "nobody"},
-		{[]string{"-o", "no/such/directory/r.json"}, 2, "no/such/directory"},
+		{[]string{"-quick", "-rivals", "go, nobody", "-run", "n=16/"}, 2, `"nobody"`},
+		{[]string{"-o", "no/such/directory/r.json"}, 2, "open no/such/directory/r.json: no such file"},
+		{[]string{"-quick", "-run", "no such case", "-o", "-"}, 2, "standard output"},
+		{[]string{"report", sample, "-o", "-"}, 2, "standard output"},
 		{[]string{"-o", os.DevNull}, 2, "not a regular file"},
 		{[]string{"-o", file("new"), "-benchfmt", dir + "/./new"}, 2, "new would be replaced"},
 		{[]string{"report", file("sample.json"), "-o", file("sample.json")}, 2, "sample.json would be replaced"},
@@ -210,6 +215,9 @@ func TestUsage(t *testing.T) {
 		{[]string{"report", "-benchfmt", file("link"), file("sample.json")}, 2, "sample.json would be replaced"},
 	} {
 		code, stdout, stderr := bench(t, test.args...)
+		if lines := strings.Count(stderr, "\n"); test.code == 2 && lines != 1 && !strings.HasPrefix(stderr, "bench: making data\n") {
+			t.Errorf("%q: an error of %d lines: %s", test.args, lines, stderr)
+		}
 		if code != test.code || !strings.Contains(stderr, test.want) || stdout != "" {
 			t.Errorf("%q: exit code %d, stdout %q, stderr %q; want code %d and %q", test.args, code, stdout, stderr, test.code, test.want)
 		}

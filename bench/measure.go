@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -18,7 +20,7 @@ import (
 )
 
 func runMeasure(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	flags := newFlags(stderr)
+	flags := newFlags()
 	quick := flags.Bool("quick", false, "measure a few cases, in ten seconds")
 	only := flags.String("run", "", "measure only the cases whose name, as in -benchfmt, matches `REGEXP`;\nlimits are named like limit=L1/op=read and limit=multiply-add/impl=avx2")
 	rivals := flags.String("rivals", "", "the rivals to measure: none, all, or `LIST` of "+strings.Join(rival.Names(), ",")+
@@ -27,7 +29,7 @@ func runMeasure(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	name := flags.String("name", "", "call this machine `NAME` in reports, instead of what its CPU calls itself")
 	output := flags.String("o", "", "write the results as JSON to `FILE`")
 	benchfmt := flags.String("benchfmt", "", "write the results to `FILE` in the format of go test -bench, for benchstat")
-	if err := flags.Parse(args); err != nil {
+	if err := parse(flags, args, stderr); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 {
@@ -42,11 +44,12 @@ func runMeasure(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	case *rivals == "all":
 		opts.Rivals.Names = rival.Names()
 	case *rivals != "":
-		opts.Rivals.Names = strings.Split(*rivals, ",")
-		for _, name := range opts.Rivals.Names {
+		for _, name := range strings.Split(*rivals, ",") {
+			name = strings.TrimSpace(name)
 			if !slices.Contains(rival.Names(), name) {
 				return fmt.Errorf("-rivals: no rival is named %q; there are %s", name, strings.Join(rival.Names(), ", "))
 			}
+			opts.Rivals.Names = append(opts.Rivals.Names, name)
 		}
 	case *quick:
 		opts.Rivals.Names = suite.InProcess
@@ -129,8 +132,11 @@ type file struct {
 // createFile returns an empty file that is going to be name, or what that is a symbolic link to; nil if
 // name is "". The files kept are not to be replaced.
 func createFile(name string, kept ...string) (*file, error) {
-	if name == "" {
+	switch name {
+	case "":
 		return nil, nil
+	case "-":
+		return nil, errors.New("a file called - is not written; standard output is for the tables")
 	}
 	if real, err := filepath.EvalSymlinks(name); err == nil {
 		name = real
@@ -146,6 +152,10 @@ func createFile(name string, kept ...string) (*file, error) {
 		}
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), ".bench-*")
+	var failed *fs.PathError
+	if errors.As(err, &failed) {
+		failed.Path = name // and not that of the temporary file
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -13,13 +13,13 @@ import (
 )
 
 func runReport(args []string, stdout, stderr io.Writer) error {
-	flags := newFlags(stderr)
+	flags := newFlags()
 	output := flags.String("o", "report.html", "write the page to `FILE`")
 	benchfmt := flags.String("benchfmt", "", "write the one result to `FILE` in the format of go test -bench, and no page")
 	line := command(append([]string{"report"}, args...)...)
 	var inputs []string
 	for len(args) > 0 {
-		if err := flags.Parse(args); err != nil {
+		if err := parse(flags, args, stderr); err != nil {
 			return err
 		}
 		args = flags.Args()
@@ -62,7 +62,11 @@ func runReport(args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer f.discard()
-	return f.write(fill)
+	if err := f.write(fill); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(stdout, name)
+	return err
 }
 
 // readInput reads a result or a model: a result has a format, a model has rows.

@@ -87,6 +87,9 @@ func openGo(b *bench, name string, threads int) (runner, string, error) {
 	if b.goRivals == "" {
 		return nil, "", fmt.Errorf("the directory of the module bench/rivals is not given")
 	}
+	if _, err := os.Stat(b.goRivals); err != nil {
+		return nil, "", fmt.Errorf("%w: run this from the repository's root, where the module bench/rivals is", err)
+	}
 	program := filepath.Join(b.dir, "rivals.exe")
 	b.build.Do(func() {
 		cmd := exec.Command("go", "build", "-o", program, ".")

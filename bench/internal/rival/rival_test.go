@@ -240,7 +240,7 @@ func TestAbsent(t *testing.T) {
 	t.Setenv("FOCAL_BENCH_PYTHON", "no-such-python")
 	t.Setenv("FOCAL_BENCH_CC", "no-such-cc")
 	var progress []string
-	opts := Options{Names: Names(), Threads: 2, Progress: func(started, all int) {
+	opts := Options{Names: Names(), Threads: 2, GoRivals: "no/rivals", Progress: func(started, all int) {
 		progress = append(progress, fmt.Sprintf("%d of %d", started, all))
 	}}
 	rivals, absent, err := Open(t.Context(), contiguous(100, 2), opts)
@@ -249,6 +249,11 @@ func TestAbsent(t *testing.T) {
 	}
 	if len(progress) != 14 || progress[0] != "0 of 14" || progress[13] != "13 of 14" { // four on two threads too
 		t.Errorf("progress %q", progress)
+	}
+	for _, a := range absent {
+		if a.Name == "gomlx" && !strings.Contains(a.Reason, "run this from the repository's root") {
+			t.Errorf("gomlx is absent because %q", a.Reason)
+		}
 	}
 	if len(rivals) != 3 || len(absent) != len(Names())-3 {
 		t.Errorf("%d rivals, absent %v", len(rivals), absent)
