@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/seed1982febc/focal/bench/internal/result"
 )
@@ -75,6 +76,36 @@ func TestWriteText(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Log(b.String())
+	}
+}
+
+// In a terminal notes are not too wide, and columns stay where they are although a row ends early.
+func TestTextLayout(t *testing.T) {
+	r := readSample(t)
+	var b strings.Builder
+	if err := WriteText(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	text := b.String()
+	if i := strings.Index(text, " \n"); i >= 0 {
+		t.Errorf("a line ends with a space: %q", text[max(0, i-80):i+1])
+	}
+	if long := regexp.MustCompile(`.{101}`).FindString(wrap(Tables(r)[0].Note + " " + wholeJob)); long != "" {
+		t.Errorf("a line of a note is longer than %s", long)
+	}
+	for _, table := range Tables(r) {
+		if table.Note != "" && !strings.Contains(text, "\n"+table.Title+"\n"+wrap(table.Note)) {
+			t.Errorf("no note, or one that is not wrapped, below %s", table.Title)
+		}
+	}
+	column := -1
+	for _, line := range strings.Split(text, "\n") {
+		if _, after, ok := strings.Cut(line, "Sum loop"); ok && after != "" {
+			column = utf8.RuneCountInString(line) - utf8.RuneCountInString(after) - len("Sum loop")
+		}
+		if i := strings.Index(line, "0.400 ±1%"); column > 0 && i >= 0 && utf8.RuneCountInString(line[:i]) != column {
+			t.Errorf("the loop's time is not below its heading at %d: %s", column, line)
+		}
 	}
 }
 

@@ -3,7 +3,9 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"go/doc/comment"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -21,19 +23,29 @@ func WriteText(w io.Writer, r *result.Run) error {
 	for _, t := range Tables(r) {
 		fmt.Fprintf(&b, "\n%s\n", t.Title)
 		if t.Note != "" {
-			fmt.Fprintln(&b, t.Note)
+			b.WriteString(wrap(t.Note))
 		}
 		tw := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 		if strings.Join(t.Head, "") != "" {
 			fmt.Fprintln(tw, strings.Join(t.Head, "\t"))
 		}
 		for _, row := range t.Rows {
-			fmt.Fprintln(tw, strings.TrimRight(strings.Join(row, "\t"), "\t"))
+			fmt.Fprintln(tw, strings.Join(row, "\t"))
 		}
 		tw.Flush()
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, trailing.ReplaceAllString(b.String(), ""))
 	return err
+}
+
+// trailing is what tabwriter pads empty cells at the end of a line with.
+var trailing = regexp.MustCompile(`(?m) +$`)
+
+// wrap breaks a note into lines.
+func wrap(note string) string {
+	paragraph := &comment.Paragraph{Text: []comment.Text{comment.Plain(note)}}
+	printer := comment.Printer{TextWidth: 90}
+	return string(printer.Text(&comment.Doc{Content: []comment.Block{paragraph}}))
 }
 
 // facts says on what machine, with what, how and when a run was made.
