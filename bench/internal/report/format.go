@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,9 +16,9 @@ const unsteadyMark = "≈"
 // unsteady reports whether the quartiles of samples are far from the median.
 func unsteady(s result.Summary) bool { return s.Spread() > 0.25 }
 
-// mark is what stands before a figure that comes from samples.
-func mark(s result.Summary) string {
-	if unsteady(s) {
+// mark is what stands before a figure that comes from samples: the mark if any were unsteady.
+func mark(samples ...result.Summary) string {
+	if slices.ContainsFunc(samples, unsteady) {
 		return unsteadyMark
 	}
 	return ""
@@ -55,6 +56,9 @@ func three(v float64) string {
 	}
 	return strconv.FormatFloat(v, 'f', 3, 64)
 }
+
+// twoDigits spells a number with two digits after the point.
+func twoDigits(v float64) string { return strconv.FormatFloat(v, 'f', 2, 64) }
 
 // si spells a rate with the letter of its power of a thousand.
 func si(v float64) string {

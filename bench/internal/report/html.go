@@ -15,7 +15,7 @@ import (
 var pageText string
 
 var page = template.Must(template.New("report").Funcs(template.FuncMap{
-	"unsteady": func(figure string) bool { return strings.HasPrefix(figure, unsteadyMark) },
+	"unsteady": func(figure string) bool { return strings.Contains(figure, unsteadyMark) },
 }).Parse(pageText))
 
 // WriteHTML writes a page of the runs, which needs nothing but itself: no network,
@@ -84,8 +84,8 @@ type rivalSection struct {
 	Bars       []Bars
 }
 
-// A tile is one figure in large type.
-type tile struct{ Value, Unit, What string }
+// A tile is one figure in large type: what it is, and of what.
+type tile struct{ Value, Unit, What, Of string }
 
 func (v *view) machine() (machine, error) {
 	m := machine{
@@ -116,11 +116,11 @@ func (v *view) machine() (machine, error) {
 // tiles are the figures that a reader looks for first.
 func (v *view) tiles() []tile {
 	kernel := v.first()
-	of := fmt.Sprintf(", %s, n\u00a0=\u00a0%s, one thread", kernel, thousands(image))
+	of := fmt.Sprintf("%s, n\u00a0=\u00a0%s, one\u00a0thread", kernel, thousands(image))
 	var tiles []tile
 	for _, op := range []string{"Sum", "SumGrad"} {
 		if s := v.Find(result.Base(kernel, op, image)); s != nil {
-			tiles = append(tiles, tile{three(s.NsPerElement.Median), "ns", op + " per element" + of})
+			tiles = append(tiles, tile{median(s.NsPerElement), "ns", op + " per element", of})
 		}
 	}
 	ours := v.Find(result.Base(kernel, "SumGrad", image))
@@ -128,7 +128,7 @@ func (v *view) tiles() []tile {
 		{"torch", "as fast as PyTorch eager"}, {"c", "as fast as gcc's C loop"}, {"go", "as fast as a plain Go loop"},
 	} {
 		if s := v.Find(result.Base(rival.impl, "SumGrad", image)); s != nil && ours != nil {
-			tiles = append(tiles, tile{three(s.NsPerElement.Median / ours.NsPerElement.Median), "×", "SumGrad " + rival.what + of})
+			tiles = append(tiles, tile{ratio(s, ours, three), "×", rival.what, "SumGrad, " + of})
 		}
 	}
 	if len(tiles) > 4 {

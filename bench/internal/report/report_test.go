@@ -119,8 +119,8 @@ func TestWriteHTML(t *testing.T) {
 	page := b.String()
 	for _, want := range []string{
 		"<h2>Sample CPU &lt;1&gt;</h2>", "<h2>Other machine</h2>", "<li>Sample CPU &lt;1&gt;, 2 CPUs",
-		"<b>0.500</b><span>ns</span><div>Sum per element, avx512, n\u00a0=\u00a010,647, one thread</div>",
-		"<b>200</b><span>×</span><div>SumGrad as fast as PyTorch eager, avx512, n\u00a0=\u00a010,647, one thread</div>",
+		"<b>0.500</b><span>ns</span><div>Sum per element</div><div class=\"of\">avx512, n\u00a0=\u00a010,647, one\u00a0thread</div>",
+		"<b>200</b><span>×</span><div>as fast as PyTorch eager</div><div class=\"of\">SumGrad, avx512, n",
 		`<title>avx2, n = 10,647: 0.750 ±1% ns</title>`,
 		`gamma 0, n = 10,647: 0.450 ns`, // on a roofline
 		`<div class="name">torch <small>2 threads</small></div>`, `<div class="value">72.0</div>`,
@@ -202,12 +202,37 @@ func TestUnsteady(t *testing.T) {
 	s := r.Find(result.Base("torch", "Sum", image))
 	*s = result.NewSeries(s.Case, 1, []float64{image, 2 * image, 3 * image})
 	tables, page := texts(t, r)
-	for _, want := range []string{explained, "\ntorch  ≈2.00 ±42%  4.00×"} {
+	for _, want := range []string{explained, "\ntorch  ≈2.00 ±42%  ≈4.00×"} {
 		if !strings.Contains(tables, want) {
 			t.Errorf("no %q in the tables:\n%s", want, tables)
 		}
 	}
-	for _, want := range []string{explained, `<div class="value unsteady">≈2.00 · 4.00×</div>`, `<td class="unsteady">≈2.00 ±42%</td>`} {
+	for _, want := range []string{explained, `<div class="value unsteady">≈2.00 · ≈4.00×</div>`, `<td class="unsteady">≈2.00 ±42%</td>`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q in the page", want)
+		}
+	}
+}
+
+// A figure of two is marked if either was not steady.
+func TestUnsteadyRatio(t *testing.T) {
+	r := readSample(t)
+	for _, base := range []result.Case{result.Base("avx512", "SumGrad", image), result.Base("torch", "Sum", image)} {
+		s := r.Find(base)
+		median := s.NsPerElement.Median * image
+		*s = result.NewSeries(s.Case, 1, []float64{median / 2, median, 1.5 * median})
+	}
+	tables, page := texts(t, r)
+	for _, want := range []string{
+		"\ngamma 0  0.450 · 0.90×  0.675 · 0.90×  54.0 · 0.90×  0.540 · ≈0.90×  0.810 · 0.90×", "\ntorch  ≈100 ±42%  ≈200×  120 ±1%  ≈200×",
+	} {
+		if !strings.Contains(tables, want) {
+			t.Errorf("no %q in the tables:\n%s", want, tables)
+		}
+	}
+	for _, want := range []string{
+		`<b class="unsteady">≈0.600</b><span>ns</span>`, `<b class="unsteady">≈200</b><span>×</span>`, `<div class="value unsteady">120 · ≈200×</div>`,
+	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q in the page", want)
 		}

@@ -171,7 +171,7 @@ func (v *view) row(label string, c result.Case, base *result.Case) []string {
 			if s != nil && base != nil && *base != c {
 				base.Impl, base.Op = k, op
 				if b := v.Find(*base); b != nil && *base != c {
-					text = fmt.Sprintf("%s · %.2f×", median(s.NsPerElement), ratio(s, b))
+					text = median(s.NsPerElement) + " · " + ratio(s, b, twoDigits) + "×"
 				}
 			}
 			row = append(row, text)
@@ -180,8 +180,10 @@ func (v *view) row(label string, c result.Case, base *result.Case) []string {
 	return row
 }
 
-// ratio returns how many times b's time a takes.
-func ratio(a, b *result.Series) float64 { return a.NsPerElement.Median / b.NsPerElement.Median }
+// ratio spells how many times b's time a takes.
+func ratio(a, b *result.Series, spell func(float64) string) string {
+	return mark(a.NsPerElement, b.NsPerElement) + spell(a.NsPerElement.Median/b.NsPerElement.Median)
+}
 
 // heads compares raw heads with cells that lie one after the other, and with the
 // plain loops.
@@ -209,7 +211,7 @@ func (v *view) heads() Table {
 			c.Impl = v.first()
 			text := ""
 			if s := v.Find(c); s != nil && loop != nil {
-				text = fmt.Sprintf("%.2f×", ratio(s, loop))
+				text = ratio(s, loop, twoDigits) + "×"
 			}
 			row, ratios = append(row, cell(loop)), append(ratios, text)
 		}
@@ -361,7 +363,7 @@ func (v *view) versusFirst(c contender, all []contender, op string) string {
 	if i < 0 || all[i].series(op) == nil || c.series(op) == nil {
 		return ""
 	}
-	return three(ratio(c.series(op), all[i].series(op))) + "×"
+	return ratio(c.series(op), all[i].series(op), three) + "×"
 }
 
 // copyNote says what the times of PyTorch on a raw head contain; "" for other data,
