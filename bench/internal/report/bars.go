@@ -107,7 +107,7 @@ func machineBars(views []*view, op string, n int) Bars {
 	for _, v := range views {
 		var g barGroup
 		if len(views) > 1 {
-			g.Name = machineName(v.Machine)
+			g.Name = v.name
 		}
 		for _, k := range v.kernels {
 			if s := v.Find(result.Base(k, op, n)); s != nil {

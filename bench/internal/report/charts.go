@@ -32,7 +32,7 @@ func (v *view) timeCharts() ([]figure, error) {
 			low, high = min(low, s.NsPerElement.Low), max(high, s.NsPerElement.High)
 		}
 	}
-	for _, op := range []string{"Sum", "SumGrad", "Each"} {
+	for _, op := range ops {
 		sizes := v.sizes(of(op))
 		if len(sizes) < 2 {
 			continue

@@ -35,8 +35,10 @@ func WriteHTML(w io.Writer, runs []*result.Run, model *Model, command string) er
 	}
 	var views []*view
 	for _, r := range runs {
-		v := newView(r)
-		views = append(views, v)
+		views = append(views, newView(r))
+	}
+	tellApart(views)
+	for _, v := range views {
 		m, err := v.machine()
 		if err != nil {
 			return err
@@ -49,6 +51,25 @@ func WriteHTML(w io.Writer, runs []*result.Run, model *Model, command string) er
 		}
 	}
 	return page.Execute(w, data)
+}
+
+// tellApart adds to names that are there more than once what tells their runs apart.
+func tellApart(views []*view) {
+	for _, what := range []func(i int, v *view) string{
+		func(_ int, v *view) string { return commit(v.Machine) },
+		func(_ int, v *view) string { return v.Started.Format("2006-01-02 15:04") },
+		func(i int, _ *view) string { return fmt.Sprintf("result %d", i+1) },
+	} {
+		count := make(map[string]int)
+		for _, v := range views {
+			count[v.name]++
+		}
+		for i, v := range views {
+			if count[v.name] > 1 {
+				v.name += ", " + what(i, v)
+			}
+		}
+	}
 }
 
 // The numbers of cells that figures are taken from: those of one image, in cache,
@@ -89,7 +110,7 @@ type tile struct{ Value, Unit, What, Of string }
 
 func (v *view) machine() (machine, error) {
 	m := machine{
-		Name: machineName(v.Machine), Facts: facts(v.Run), Tiles: v.tiles(), TimeLegend: legend{Kernels: v.kernels},
+		Name: v.name, Facts: facts(v.Run), Tiles: v.tiles(), TimeLegend: legend{Kernels: v.kernels},
 		First: v.first(), RoofLegend: v.roofLegend(), Tables: Tables(v.Run),
 	}
 	var err error

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // A Model is what a static analysis expects of kernels on cores that nothing was
@@ -38,22 +39,36 @@ func ReadModel(r io.Reader) (*Model, error) {
 		return nil, errors.New("a model without rows")
 	}
 	for i, row := range m.Rows {
-		if row.Core == "" || !(row.CyclesPerElement > 0) || row.GHz < 0 {
-			return nil, fmt.Errorf("row %d of a model has no core, no positive cycles_per_element, or a negative ghz", i)
+		if row.Core == "" || !slices.Contains(ops, row.Op) || !(row.CyclesPerElement > 0) || row.GHz < 0 {
+			return nil, fmt.Errorf("row %d of a model has no core, no op of %s, no positive cycles_per_element, or a negative ghz",
+				i, list(ops))
 		}
 	}
 	return &m, nil
 }
 
-// table is the model's figures.
+// table is the model's cycles per element, a row for each core, kernel and gamma. The kernel is
+// not named if there is but one.
 func (m *Model) table() Table {
-	t := Table{Prose: true, Head: []string{"core", "kernel", "op", "gamma", "cycles/element", "ns/element", "limited by"}}
+	t := Table{Prose: true, Head: []string{"core", "kernel", "gamma", "Sum", "SumGrad", "Each", "limited by"}}
+	one := !slices.ContainsFunc(m.Rows, func(r ModelRow) bool { return r.Kernel != m.Rows[0].Kernel })
 	for _, r := range m.Rows {
-		ns := ""
-		if r.GHz > 0 {
-			ns = fmt.Sprintf("%s at %v GHz", three(r.CyclesPerElement/r.GHz), r.GHz)
+		kernel, gamma, limit := r.Kernel, plain(r.Gamma), len(t.Head)-1
+		if one {
+			kernel = ""
 		}
-		t.Rows = append(t.Rows, []string{r.Core, r.Kernel, r.Op, plain(r.Gamma), three(r.CyclesPerElement), ns, r.Limit})
+		i := slices.IndexFunc(t.Rows, func(row []string) bool {
+			return row[0] == r.Core && row[1] == kernel && row[2] == gamma && row[limit] == r.Limit
+		})
+		if i < 0 {
+			i = len(t.Rows)
+			t.Rows = append(t.Rows, []string{r.Core, kernel, gamma, "", "", "", r.Limit})
+		}
+		text := three(r.CyclesPerElement)
+		if r.GHz > 0 {
+			text += fmt.Sprintf(", %s ns at %v GHz", three(r.CyclesPerElement/r.GHz), r.GHz)
+		}
+		t.Rows[i][slices.Index(t.Head, r.Op)] = text
 	}
 	t.dropEmptyColumns()
 	return t

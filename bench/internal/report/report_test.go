@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -126,7 +126,7 @@ func TestWriteHTML(t *testing.T) {
 		`<div class="name">torch <small>2 threads</small></div>`, `<div class="value">72.0</div>`,
 		`<dt>go</dt><dd>naive Go loop, float64</dd>`,
 		"multiplications/byte", "G multiplications/s",
-		"model, not measured", "1.50 at 3 GHz", "3.25",
+		"model, not measured", "4.50, 1.50 ns at 3 GHz", "3.25",
 		"prefers-color-scheme: dark", `name="viewport"`,
 		"go run ./bench report a&amp;b.json",
 	} {
@@ -157,6 +157,42 @@ func TestWriteHTML(t *testing.T) {
 		}
 		if !strings.Contains(chart, "var(--avx2)") {
 			t.Error("a chart without the page's colour of avx2")
+		}
+	}
+}
+
+// Results of one name can be told apart.
+func TestNames(t *testing.T) {
+	name := func(change func(*result.Run)) *view {
+		r := readSample(t)
+		r.Machine.Name = "A"
+		change(r)
+		return newView(r)
+	}
+	views := []*view{
+		name(func(r *result.Run) { r.Machine.Name = "B" }),
+		name(func(r *result.Run) { r.Machine.Commit = "f00" }),
+		name(func(r *result.Run) { r.Started = r.Started.AddDate(0, 0, 1) }),
+		name(func(r *result.Run) {}),
+		name(func(r *result.Run) {}),
+	}
+	day := views[3].Started.Format("2006-01-02 15:04")
+	tellApart(views)
+	for i, want := range []string{
+		"B", "A, f00", "A, 0123456789ab, " + views[2].Started.Format("2006-01-02 15:04"),
+		"A, 0123456789ab, " + day + ", result 4", "A, 0123456789ab, " + day + ", result 5",
+	} {
+		if got := views[i].name; got != want {
+			t.Errorf("result %d is called %q, want %q", i, got, want)
+		}
+	}
+	var b bytes.Buffer
+	if err := WriteHTML(&b, []*result.Run{views[0].Run, views[1].Run, views[3].Run}, nil, ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`<h2>A, f00</h2>`, `<div class="group">A, f00</div>`} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %s", want)
 		}
 	}
 }
@@ -291,17 +327,24 @@ func TestRooflineRange(t *testing.T) {
 	}
 }
 
-// A model without clock rates has no column of times.
+// A model's operations are beside each other, and one kernel has no column.
 func TestModelTable(t *testing.T) {
-	m := readModel(t)
-	if head := m.table().Head; !slices.Contains(head, "op") || !slices.Contains(head, "ns/element") {
-		t.Errorf("columns %q", head)
+	m := Model{Rows: []ModelRow{
+		{Core: "C", Kernel: "neon", Op: "Sum", Gamma: 1, CyclesPerElement: 2, Limit: "ports"},
+		{Core: "C", Kernel: "neon", Op: "Sum", Gamma: 2, CyclesPerElement: 3, Limit: "ports"},
+		{Core: "C", Kernel: "neon", Op: "SumGrad", Gamma: 1, CyclesPerElement: 4, Limit: "ports"},
+		{Core: "C", Kernel: "neon", Op: "SumGrad", Gamma: 2, CyclesPerElement: 5, Limit: "division", GHz: 2},
+	}}
+	want := [][]string{
+		{"core", "gamma", "Sum", "SumGrad", "limited by"},
+		{"C", "1", "2.00", "4.00", "ports"}, {"C", "2", "3.00", "", "ports"}, {"C", "2", "", "5.00, 2.50 ns at 2 GHz", "division"},
 	}
-	for i := range m.Rows {
-		m.Rows[i].GHz = 0
+	if got := append([][]string{m.table().Head}, m.table().Rows...); !reflect.DeepEqual(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
-	if head := m.table().Head; slices.Contains(head, "ns/element") {
-		t.Errorf("columns %q", head)
+	m.Rows[3].Kernel = "sve"
+	if table := m.table(); table.Head[1] != "kernel" || table.Rows[2][1] != "sve" {
+		t.Errorf("of two kernels %q, %q", table.Head, table.Rows)
 	}
 }
 
@@ -331,9 +374,10 @@ func TestWriteHTMLSparse(t *testing.T) {
 
 func TestReadModelRejects(t *testing.T) {
 	for _, text := range []string{
-		"", "[]", `{"title": "no rows"}`, `{"rows": [{"core": "c", "cycles_per_element": 0}]}`,
-		`{"rows": [{"cycles_per_element": 1}]}`, `{"rows": [{"core": "c", "cycles_per_element": 1, "ghz": -1}]}`,
-		`{"rows": [{"core": "c", "cycles_per_element": 1, "gigahertz": 3}]}`,
+		"", "[]", `{"title": "no rows"}`, `{"rows": [{"core": "c", "op": "Sum", "cycles_per_element": 0}]}`,
+		`{"rows": [{"op": "Sum", "cycles_per_element": 1}]}`, `{"rows": [{"core": "c", "op": "Mean", "cycles_per_element": 1}]}`,
+		`{"rows": [{"core": "c", "op": "Sum", "cycles_per_element": 1, "ghz": -1}]}`,
+		`{"rows": [{"core": "c", "op": "Sum", "cycles_per_element": 1, "gigahertz": 3}]}`,
 	} {
 		if _, err := ReadModel(strings.NewReader(text)); err == nil {
 			t.Errorf("%s: no error", text)

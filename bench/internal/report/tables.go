@@ -19,11 +19,14 @@ type Table struct {
 	Prose bool // the last column is words, not figures
 }
 
+// ops are the operations that there are.
+var ops = []string{"Sum", "SumGrad", "Each"}
+
 // Tables returns all figures of a run.
 func Tables(r *result.Run) []Table {
 	v := newView(r)
 	var all []Table
-	for _, op := range []string{"Sum", "SumGrad", "Each"} {
+	for _, op := range ops {
 		all = append(all, v.bySize(op))
 	}
 	for _, n := range v.variedSizes() {
@@ -56,11 +59,12 @@ func (t *Table) dropEmptyColumns() {
 // A view is a run with what the tables and charts ask of it.
 type view struct {
 	*result.Run
+	name    string   // of the run on a page
 	kernels []string // those with series, in the library's order of preference
 }
 
 func newView(r *result.Run) *view {
-	v := &view{Run: r}
+	v := &view{Run: r, name: machineName(r.Machine)}
 	for _, k := range r.Machine.Kernels {
 		if slices.ContainsFunc(r.Series, func(s result.Series) bool { return s.Impl == string(k) }) {
 			v.kernels = append(v.kernels, string(k))
