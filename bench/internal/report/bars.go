@@ -8,9 +8,10 @@ import (
 	"github.com/seed1982febc/focal/bench/internal/result"
 )
 
-// Bars are horizontal bars along one axis.
+// Bars are horizontal bars along one axis, or dots if the axis has no zero.
 type Bars struct {
 	Title  string
+	Dots   bool
 	Ticks  []barTick
 	Groups []barGroup
 }
@@ -29,13 +30,13 @@ type barRow struct {
 	Name, On, Value string // On says on how many threads, if not on one
 	Class           string // of the bar's colour
 	Unsteady        bool
-	Width           float64 // percent of the axis
+	At              float64 // percent of the axis
 }
 
-// rivalBars compares the contenders on some data at one operation, the fastest
+// rivalDots compares the contenders on some data at one operation, the fastest
 // first, in ns per element on a logarithmic axis.
-func (v *view) rivalBars(base result.Case, op string, axis logAxis) Bars {
-	bars := Bars{Title: op, Ticks: axis.ticks()}
+func (v *view) rivalDots(base result.Case, op string, axis logAxis) Bars {
+	dots := Bars{Title: op, Dots: true, Ticks: axis.ticks()}
 	all := v.contenders(base)
 	slices.SortStableFunc(all, func(a, b contender) int { return cmp.Compare(a.time(op), b.time(op)) })
 	var rows []barRow
@@ -44,17 +45,20 @@ func (v *view) rivalBars(base result.Case, op string, axis logAxis) Bars {
 		if s == nil {
 			continue
 		}
-		row := barRow{Name: c.name, On: c.on(), Value: median(s.NsPerElement), Class: inkNames[inkOf(c.impl)], Unsteady: unsteady(s.NsPerElement), Width: axis.at(s.NsPerElement.Median)}
+		row := barRow{
+			Name: c.name, On: c.on(), Value: median(s.NsPerElement), Class: inkNames[inkOf(c.impl)],
+			Unsteady: unsteady(s.NsPerElement), At: axis.at(s.NsPerElement.Median),
+		}
 		if versus := v.versusFirst(c, all, op); !c.ours && versus != "" {
 			row.Value += " · " + versus
 		}
 		rows = append(rows, row)
 	}
-	bars.Groups = []barGroup{{Rows: rows}}
-	return bars
+	dots.Groups = []barGroup{{Rows: rows}}
+	return dots
 }
 
-// A logAxis is a logarithmic axis in decades.
+// A logAxis is a logarithmic axis, between two powers of ten.
 type logAxis struct{ from, to float64 }
 
 // rivalAxis holds the times of all contenders on all data.
@@ -69,8 +73,7 @@ func (v *view) rivalAxis(bases []result.Case) logAxis {
 			}
 		}
 	}
-	// The shortest bar has to be seen.
-	return logAxis{math.Floor(math.Log10(low) - 0.2), math.Ceil(math.Log10(high))}
+	return logAxis{math.Log10(low) - 0.1, math.Log10(high) + 0.1}
 }
 
 // at returns where a value is, in percent of the axis.
@@ -78,48 +81,63 @@ func (a logAxis) at(v float64) float64 {
 	return 100 * (math.Log10(v) - a.from) / (a.to - a.from)
 }
 
+// ticks are few enough for a phone.
 func (a logAxis) ticks() []barTick {
 	var ticks []barTick
-	for e := a.from; e <= a.to; e++ {
-		v := math.Pow(10, e)
-		ticks = append(ticks, barTick{a.at(v), plain(v)})
+	for _, t := range decades(math.Pow(10, a.from), math.Pow(10, a.to), 30) {
+		ticks = append(ticks, barTick{a.at(t.Value), t.Label})
 	}
 	return ticks
 }
 
-// machineBars compares machines and kernels at one operation, a batch of gamma 2,
-// in billions of elements per second.
-func machineBars(views []*view, op string, n int) Bars {
-	bars := Bars{Title: op}
+// machineBars compares machines and kernels at a batch of gamma 2, in billions of elements per second, on
+// one axis for all operations.
+func machineBars(views []*view, n int) []Bars {
 	high := 0.0
 	for _, v := range views {
-		for _, k := range v.kernels {
-			if s := v.Find(result.Base(k, op, n)); s != nil {
+		for _, s := range v.Series {
+			if v.isKernel(s.Impl) && s.Op != "Each" && s.Case == result.Base(s.Impl, s.Op, n) {
 				high = max(high, s.ElementsPerSecond/1e9)
 			}
 		}
 	}
 	step := niceStep(high)
 	end := math.Ceil(high/step) * step
+	var ticks []barTick
 	for i := 0.0; i*step <= end*1.001; i++ {
-		bars.Ticks = append(bars.Ticks, barTick{100 * i * step / end, plain(i * step)})
+		ticks = append(ticks, barTick{100 * i * step / end, plain(i * step)})
 	}
-	for _, v := range views {
-		var g barGroup
-		if len(views) > 1 {
-			g.Name = v.name
-		}
-		for _, k := range v.kernels {
-			if s := v.Find(result.Base(k, op, n)); s != nil {
-				rate := s.ElementsPerSecond / 1e9
-				g.Rows = append(g.Rows, barRow{Name: k, Value: mark(s.NsPerElement) + three(rate), Class: inkNames[inkOf(k)], Unsteady: unsteady(s.NsPerElement), Width: 100 * rate / end})
+	var all []Bars
+	for _, op := range []string{"Sum", "SumGrad"} {
+		bars := Bars{Title: op, Ticks: ticks}
+		for _, v := range views {
+			if g := v.rates(op, n, end); g.Rows != nil {
+				if len(views) == 1 {
+					g.Name = ""
+				}
+				bars.Groups = append(bars.Groups, g)
 			}
 		}
-		if g.Rows != nil {
-			bars.Groups = append(bars.Groups, g)
+		if bars.Groups != nil {
+			all = append(all, bars)
 		}
 	}
-	return bars
+	return all
+}
+
+// rates are a machine's in machineBars, on an axis from 0 to end.
+func (v *view) rates(op string, n int, end float64) barGroup {
+	g := barGroup{Name: v.name}
+	for _, k := range v.kernels {
+		if s := v.Find(result.Base(k, op, n)); s != nil {
+			rate := s.ElementsPerSecond / 1e9
+			g.Rows = append(g.Rows, barRow{
+				Name: k, Value: mark(s.NsPerElement) + three(rate), Class: inkNames[inkOf(k)],
+				Unsteady: unsteady(s.NsPerElement), At: 100 * rate / end,
+			})
+		}
+	}
+	return g
 }
 
 // niceStep returns 1, 2 or 5 times a power of ten: a fifth to a half of high.

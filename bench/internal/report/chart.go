@@ -154,18 +154,21 @@ func (c *chart) svg(name string) (template.HTML, error) {
 		c.width.Points(), c.height.Points(), html.EscapeString(name), body, tips.String())), nil
 }
 
-// decades returns ticks at 1, 2 and 5 times powers of ten from min to max, fewer
-// if there are many.
-func decades(min, max float64) []plot.Tick {
+// decades returns ticks at 1, 2 and 5 times powers of ten from min to max: more if max is less
+// than ten times min, fewer if it is more than wide times min.
+func decades(min, max, wide float64) []plot.Tick {
 	steps := []float64{1, 2, 5}
-	if max/min > 300 {
+	switch {
+	case max < 10*min:
+		steps = []float64{1, 1.5, 2, 3, 4, 5, 6, 8}
+	case max > wide*min:
 		steps = []float64{1}
 	}
 	var ticks []plot.Tick
 	for e := math.Floor(math.Log10(min)); e <= math.Log10(max); e++ {
 		for _, s := range steps {
 			if v := s * math.Pow(10, e); v >= min*0.999 && v <= max*1.001 {
-				ticks = append(ticks, plot.Tick{Value: v, Label: plain(v)})
+				ticks = append(ticks, plot.Tick{Value: v, Label: short(v)})
 			}
 		}
 	}

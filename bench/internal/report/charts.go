@@ -37,7 +37,7 @@ func (v *view) timeCharts() ([]figure, error) {
 		if len(sizes) < 2 {
 			continue
 		}
-		c := newChart(360, 300, "cells of a call", "ns per element", sizeTicks, decades(low/1.15, high*1.15))
+		c := newChart(360, 300, "cells of a call", "ns per element", sizeTicks, decades(low/1.15, high*1.15, 300))
 		first, last := float64(sizes[0]), float64(sizes[len(sizes)-1])
 		yMin, yMax := low/1.2, high*2 // above the last tick there is room for the names of caches
 		caches := v.Machine.Caches
@@ -135,7 +135,7 @@ func (v *view) roofline(op, traffic string) (template.HTML, error) {
 	}
 	xMin, yMax := xMin/1.5, 1.6*peak
 
-	c := newChart(440, 310, "multiplications/byte", "G multiplications/s", decades(xMin, xMax), decades(yMin, yMax))
+	c := newChart(440, 310, "multiplications/byte", "G multiplications/s", decades(xMin, xMax, 300), decades(yMin, yMax, 300))
 	height := vg.Length(5) // of a label above its roof's end, the next one out of its way
 	for _, b := range v.Bandwidths {
 		if b.Op == traffic {

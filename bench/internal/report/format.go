@@ -88,6 +88,14 @@ func sizeOf(n int) string {
 	return fmt.Sprintf("%d KiB", n>>10)
 }
 
+// short is plain, in thousands if there are any.
+func short(v float64) string {
+	if v >= 1000 {
+		return plain(v/1000) + "k"
+	}
+	return plain(v)
+}
+
 // plain spells a number with few digits without an exponent.
 func plain(v float64) string {
 	const digits = 1e6

@@ -45,11 +45,7 @@ func WriteHTML(w io.Writer, runs []*result.Run, model *Model, command string) er
 		}
 		data.Machines = append(data.Machines, m)
 	}
-	for _, op := range []string{"Sum", "SumGrad"} {
-		if bars := machineBars(views, op, batch); bars.Groups != nil {
-			data.Comparison = append(data.Comparison, bars)
-		}
-	}
+	data.Comparison = machineBars(views, batch)
 	return page.Execute(w, data)
 }
 
@@ -124,7 +120,8 @@ func (v *view) machine() (machine, error) {
 	axis := v.rivalAxis(bases)
 	for _, base := range bases {
 		all := v.contenders(base)
-		m.Rivals = append(m.Rivals, rivalSection{dataName(base), copyNote(base, all), []Bars{v.rivalBars(base, "Sum", axis), v.rivalBars(base, "SumGrad", axis)}})
+		dots := []Bars{v.rivalDots(base, "Sum", axis), v.rivalDots(base, "SumGrad", axis)}
+		m.Rivals = append(m.Rivals, rivalSection{dataName(base), copyNote(base, all), dots})
 		for _, c := range all {
 			if who := (result.Rival{Name: c.name, About: c.about}); !c.ours && !slices.Contains(m.Who, who) {
 				m.Who = append(m.Who, who)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"reflect"
 	"regexp"
@@ -290,6 +291,42 @@ func TestCopyNote(t *testing.T) {
 	}
 }
 
+// Bars of all operations have one axis, dots one that holds them all; what was not steady is hollow.
+func TestBars(t *testing.T) {
+	r := readSample(t)
+	s := r.Find(result.Base("avx2", "SumGrad", batch))
+	s.Samples[0], s.Samples[1] = s.Samples[0]/2, s.Samples[1]*2
+	*s = result.NewSeries(s.Case, 1, s.Samples)
+	bars := machineBars([]*view{newView(r)}, batch)
+	if len(bars) != 2 || !reflect.DeepEqual(bars[0].Ticks, bars[1].Ticks) {
+		t.Fatalf("not two on one axis: %+v", bars)
+	}
+	sum, sumGrad := bars[0].Groups[0].Rows, bars[1].Groups[0].Rows
+	if got := sum[0].At / sumGrad[0].At; math.Abs(got-0.612/0.51) > 1e-3 {
+		t.Errorf("the bar of 0.51 ns is %v times that of 0.612 ns", got)
+	}
+	if sum[1].Unsteady || !sumGrad[1].Unsteady {
+		t.Errorf("not steady: %+v, want the second of SumGrad", bars)
+	}
+	v := newView(r)
+	axis := v.rivalAxis(v.rivalBases())
+	if at := axis.at(0.5); at < 1 || at > 10 {
+		t.Errorf("the fastest is at %v %%", at)
+	}
+	if at := axis.at(120); at < 90 || at > 99 {
+		t.Errorf("the slowest is at %v %%", at)
+	}
+	if ticks := axis.ticks(); len(ticks) != 3 || ticks[0].Label != "1" {
+		t.Errorf("ticks %v, want 1, 10 and 100", ticks)
+	}
+	_, page := texts(t, r)
+	for _, want := range []string{`<div class="bar ink-avx2 hollow" style="width:`, `<div class="dot ink-other" style="left:`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+}
+
 // Roofs that coincide are named together.
 func TestRoofs(t *testing.T) {
 	r := readSample(t)
@@ -391,7 +428,7 @@ func TestFormat(t *testing.T) {
 		{si(999), "999"}, {si(1.5e6), "1.50M"}, {si(2e9), "2.00G"}, {si(3e12), "3000G"},
 		{thousands(7), "7"}, {thousands(999), "999"}, {thousands(1000), "1,000"}, {thousands(16777216), "16,777,216"},
 		{sizeOf(32 << 10), "32 KiB"}, {sizeOf(1 << 20), "1 MiB"}, {sizeOf(3 << 19), "1.5 MiB"},
-		{plain(0.1 + 0.2), "0.3"}, {plain(1000), "1000"},
+		{plain(0.1 + 0.2), "0.3"}, {plain(1000), "1000"}, {short(500), "500"}, {short(20000), "20k"},
 	} {
 		if test.got != test.want {
 			t.Errorf("got %q, want %q", test.got, test.want)
