@@ -97,7 +97,7 @@ func newChart(width, height vg.Length, xTitle, yTitle string, xTicks, yTicks []p
 func textStyle(i ink) text.Style {
 	return text.Style{
 		Color:   i,
-		Font:    font.From(font.Font{Typeface: "Liberation", Variant: "Sans"}, 11),
+		Font:    font.From(font.Font{Typeface: "Liberation", Variant: "Sans"}, 12),
 		Handler: plot.DefaultTextHandler,
 	}
 }
@@ -112,9 +112,10 @@ func (c *chart) line(i ink, width float64, dashes []vg.Length, points ...plotter
 	c.Add(&plotter.Line{XYs: points, LineStyle: draw.LineStyle{Color: i, Width: vg.Points(width), Dashes: dashes}})
 }
 
-// dot draws a point that says a text when pointed at.
-func (c *chart) dot(i ink, at plotter.XY, text string) {
-	c.Add(&plotter.Scatter{XYs: plotter.XYs{at}, GlyphStyle: draw.GlyphStyle{Color: i, Radius: vg.Points(3), Shape: draw.CircleGlyph{}}})
+// dot draws a point of a radius that says a text when pointed at.
+func (c *chart) dot(i ink, radius float64, at plotter.XY, text string) {
+	style := draw.GlyphStyle{Color: i, Radius: vg.Points(radius), Shape: draw.CircleGlyph{}}
+	c.Add(&plotter.Scatter{XYs: plotter.XYs{at}, GlyphStyle: style})
 	c.tips = append(c.tips, tip{at.X, at.Y, text})
 }
 

@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/seed1982febc/focal/bench/internal/result"
 	"gonum.org/v1/plot"
@@ -37,7 +38,7 @@ func (v *view) timeCharts() ([]figure, error) {
 		if len(sizes) < 2 {
 			continue
 		}
-		c := newChart(360, 300, "cells of a call", "ns per element", sizeTicks, decades(low/1.15, high*1.15, 300))
+		c := newChart(350, 300, "cells of a call", "ns per element", sizeTicks, decades(low/1.15, high*1.15, 300))
 		first, last := float64(sizes[0]), float64(sizes[len(sizes)-1])
 		yMin, yMax := low/1.2, high*2 // above the last tick there is room for the names of caches
 		caches := v.Machine.Caches
@@ -62,7 +63,7 @@ func (v *view) timeCharts() ([]figure, error) {
 				t, x := s.NsPerElement, float64(n)
 				line = append(line, plotter.XY{X: x, Y: t.Median})
 				c.line(inkOf(kernel), 1, nil, plotter.XY{X: x, Y: t.Low}, plotter.XY{X: x, Y: t.High})
-				c.dot(inkOf(kernel), plotter.XY{X: x, Y: t.Median}, fmt.Sprintf("%s, n = %s: %s ns", kernel, thousands(n), cell(s)))
+				c.dot(inkOf(kernel), 3, plotter.XY{X: x, Y: t.Median}, fmt.Sprintf("%s, n = %s: %s ns", kernel, thousands(n), cell(s)))
 			}
 			c.line(inkOf(kernel), 2, nil, line...)
 		}
@@ -127,37 +128,54 @@ func (v *view) roofline(op, traffic string) (template.HTML, error) {
 	for _, p := range points {
 		xMin, xMax, yMin = min(xMin, p.X), max(xMax, p.X), min(yMin, p.Y)
 	}
-	xMax, yMin = 4*xMax, yMin/3
+	xMax, yMin = 1.4*xMax, yMin/1.2
 	for _, b := range v.Bandwidths {
 		if b.Op == traffic { // the end of its roof has to be seen
 			xMin = min(xMin, peak/result.Summarize(b.Samples).Median)
 		}
 	}
-	xMin, yMax := xMin/1.5, 1.6*peak
+	xMin, yMax := xMin/1.15, 1.3*peak
 
-	c := newChart(440, 310, "multiplications/byte", "G multiplications/s", decades(xMin, xMax, 300), decades(yMin, yMax, 300))
+	c := newChart(400, 310, "multiplications/byte", "G multiplications/s", decades(xMin, xMax, 300), decades(yMin, yMax, 300))
 	height := vg.Length(5) // of a label above its roof's end, the next one out of its way
 	for _, b := range v.Bandwidths {
 		if b.Op == traffic {
 			rate := result.Summarize(b.Samples).Median
 			ridge := plotter.XY{X: peak / rate, Y: peak}
 			c.line(inkMuted, 1, nil, plotter.XY{X: xMin, Y: xMin * rate}, ridge)
-			c.label(inkMuted, ridge, draw.XCenter, vg.Point{Y: height}, b.Level+" "+three(rate))
+			c.label(inkMuted, ridge, draw.XLeft, vg.Point{X: -3, Y: height}, b.Level+" "+three(rate)+" GB/s")
 			height = 23 - height
 		}
 	}
 	for _, r := range roofs {
 		c.line(inkOf(r.kernels[0]), 1.5, nil, plotter.XY{X: xMin, Y: r.rate}, plotter.XY{X: xMax, Y: r.rate})
-		c.label(inkMuted, plotter.XY{X: xMax, Y: r.rate}, draw.XRight, vg.Point{Y: 6}, list(r.kernels)+" "+three(r.rate))
+		c.label(inkMuted, plotter.XY{X: xMax, Y: r.rate}, draw.XRight, vg.Point{Y: 6}, list(r.kernels)+" "+three(r.rate)+" G/s")
 	}
 	for _, p := range points {
-		c.dot(inkOf(p.kernel), p.XY, p.tip)
-		if p.typical {
-			c.label(inkOf(p.kernel), plotter.XY{X: xMax, Y: p.Y}, draw.XRight, vg.Point{Y: -4}, fmt.Sprintf("%s %.0f %%", p.kernel, 100*p.Y/v.peak(p.kernel)))
+		if !p.inCache {
+			c.dot(inkOf(p.kernel), 1.5, p.XY, p.tip)
+			continue
 		}
+		c.dot(inkOf(p.kernel), 3, p.XY, p.tip)
+		at, text := beside[p.gamma], plain(float64(p.gamma))
+		if p.gamma == 2 {
+			text += fmt.Sprintf(" · %.0f %%", 100*p.Y/v.peak(p.kernel))
+		}
+		c.label(inkOf(p.kernel), p.XY, at.align, at.offset, text)
 	}
 	c.within(xMin, xMax, yMin, yMax)
 	return c.svg("roofline of " + op)
+}
+
+// beside is where the gamma of a point is written: points of close gammas are neighbours.
+var beside = map[float32]struct {
+	align  draw.XAlignment
+	offset vg.Point
+}{
+	0:   {draw.XRight, vg.Point{X: -5, Y: -4}},
+	1:   {draw.XCenter, vg.Point{X: 2, Y: -14}},
+	2:   {draw.XCenter, vg.Point{Y: 6}},
+	2.3: {draw.XLeft, vg.Point{X: 5, Y: -4}},
 }
 
 // A roof is the multiply-adds per ns of kernels whose vectors reach the same.
@@ -183,14 +201,23 @@ func (v *view) roofs() []roof {
 	return all
 }
 
-// roofLegend names the kernels under roofs, and those whose roofs coincide.
+// roofLegend names the kernels under roofs, those whose roofs coincide, and the working sets.
 func (v *view) roofLegend() legend {
 	var l legend
 	for _, r := range v.roofs() {
 		l.Kernels = append(l.Kernels, r.kernels...)
 		if len(r.kernels) > 1 {
-			l.Note = "The roofs of " + list(r.kernels) + " coincide."
+			l.Note = "The roofs of " + list(r.kernels) + " coincide. "
 		}
+	}
+	var sets []string
+	for _, b := range v.Bandwidths {
+		if set := b.Level + " " + sizeOf(b.Bytes); !slices.Contains(sets, set) {
+			sets = append(sets, set)
+		}
+	}
+	if sets != nil {
+		l.Note += "Working sets: " + strings.Join(sets, ", ") + "."
 	}
 	return l
 }
@@ -199,11 +226,12 @@ func (v *view) roofLegend() legend {
 type roofPoint struct {
 	plotter.XY
 	kernel, tip string
-	typical     bool // gamma 2 in cache
+	gamma       float32
+	inCache     bool
 }
 
-// roofPoints are the series of an operation with different gammas in cache and of
-// different sizes at gamma 2, of the kernels whose peak is known.
+// roofPoints are the series of an operation with different gammas in cache and, at gamma 2, of the
+// most cells, of the kernels whose peak is known.
 func (v *view) roofPoints(op string) []roofPoint {
 	var points []roofPoint
 	for _, s := range v.Series {
@@ -211,7 +239,8 @@ func (v *view) roofPoints(op string) []roofPoint {
 		base.Gamma = s.Gamma
 		count, known := multiplications(op, s.Gamma)
 		inCache := s.N == image
-		if s.Case != base || !known || v.peak(s.Impl) == 0 || !inCache && (s.Gamma != 2 || s.N < image) {
+		ofKernel := func(c result.Case) bool { return isBase(c) && c.Impl == s.Impl && c.Op == op }
+		if s.Case != base || !known || v.peak(s.Impl) == 0 || !inCache && (s.Gamma != 2 || s.N < slices.Max(v.sizes(ofKernel))) {
 			continue
 		}
 		t := s.NsPerElement.Median
@@ -219,7 +248,8 @@ func (v *view) roofPoints(op string) []roofPoint {
 			XY:      plotter.XY{X: count / s.BytesPerElement(), Y: count / t},
 			kernel:  s.Impl,
 			tip:     fmt.Sprintf("%s, gamma %v, n = %s: %s ns, %s G multiplications/s", s.Impl, s.Gamma, thousands(s.N), three(t), three(count/t)),
-			typical: inCache && s.Gamma == 2,
+			gamma:   s.Gamma,
+			inCache: inCache,
 		})
 	}
 	return points
