@@ -63,7 +63,8 @@ func (v *view) timeCharts() ([]figure, error) {
 				t, x := s.NsPerElement, float64(n)
 				line = append(line, plotter.XY{X: x, Y: t.Median})
 				c.line(inkOf(kernel), 1, nil, plotter.XY{X: x, Y: t.Low}, plotter.XY{X: x, Y: t.High})
-				c.dot(inkOf(kernel), 3, plotter.XY{X: x, Y: t.Median}, fmt.Sprintf("%s, n = %s: %s ns", kernel, thousands(n), cell(s)))
+				tip := fmt.Sprintf("%s, n = %s: %s ns", kernel, thousands(n), cell(s))
+				c.dot(inkOf(kernel), 3, plotter.XY{X: x, Y: t.Median}, tip)
 			}
 			c.line(inkOf(kernel), 2, nil, line...)
 		}
@@ -136,7 +137,8 @@ func (v *view) roofline(op, traffic string) (template.HTML, error) {
 	}
 	xMin, yMax := xMin/1.15, 1.3*peak
 
-	c := newChart(400, 310, "multiplications/byte", "G multiplications/s", decades(xMin, xMax, 300), decades(yMin, yMax, 300))
+	c := newChart(400, 310, "multiplications/byte", "G multiplications/s",
+		decades(xMin, xMax, 300), decades(yMin, yMax, 300))
 	height := vg.Length(5) // of a label above its roof's end, the next one out of its way
 	for _, b := range v.Bandwidths {
 		if b.Op == traffic {
@@ -149,7 +151,8 @@ func (v *view) roofline(op, traffic string) (template.HTML, error) {
 	}
 	for _, r := range roofs {
 		c.line(inkOf(r.kernels[0]), 1.5, nil, plotter.XY{X: xMin, Y: r.rate}, plotter.XY{X: xMax, Y: r.rate})
-		c.label(inkMuted, plotter.XY{X: xMax, Y: r.rate}, draw.XRight, vg.Point{Y: 6}, list(r.kernels)+" "+three(r.rate)+" G/s")
+		name := list(r.kernels) + " " + three(r.rate) + " G/s"
+		c.label(inkMuted, plotter.XY{X: xMax, Y: r.rate}, draw.XRight, vg.Point{Y: 6}, name)
 	}
 	for _, p := range points {
 		if !p.inCache {
@@ -240,7 +243,10 @@ func (v *view) roofPoints(op string) []roofPoint {
 		count, known := multiplications(op, s.Gamma)
 		inCache := s.N == image
 		ofKernel := func(c result.Case) bool { return isBase(c) && c.Impl == s.Impl && c.Op == op }
-		if s.Case != base || !known || v.peak(s.Impl) == 0 || !inCache && (s.Gamma != 2 || s.N < slices.Max(v.sizes(ofKernel))) {
+		if s.Case != base || !known || v.peak(s.Impl) == 0 {
+			continue
+		}
+		if !inCache && (s.Gamma != 2 || s.N < slices.Max(v.sizes(ofKernel))) {
 			continue
 		}
 		t := s.NsPerElement.Median

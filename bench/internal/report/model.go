@@ -40,8 +40,8 @@ func ReadModel(r io.Reader) (*Model, error) {
 	}
 	for i, row := range m.Rows {
 		if row.Core == "" || !slices.Contains(ops, row.Op) || !(row.CyclesPerElement > 0) || row.GHz < 0 {
-			return nil, fmt.Errorf("row %d of a model has no core, no op of %s, no positive cycles_per_element, or a negative ghz",
-				i, list(ops))
+			return nil, fmt.Errorf("row %d of a model has no core, no op of %s, "+
+				"no positive cycles_per_element, or a negative ghz", i, list(ops))
 		}
 	}
 	return &m, nil

@@ -120,7 +120,8 @@ func TestWriteHTML(t *testing.T) {
 	page := b.String()
 	for _, want := range []string{
 		"<h2>Sample CPU &lt;1&gt;</h2>", "<h2>Other machine</h2>", "<li>Sample CPU &lt;1&gt;, 2 CPUs",
-		"<b>0.500</b><span>ns</span><div>Sum per element</div><div class=\"of\">avx512, n\u00a0=\u00a010,647, one\u00a0thread</div>",
+		"<b>0.500</b><span>ns</span><div>Sum per element</div>",
+		"<div class=\"of\">avx512, n\u00a0=\u00a010,647, one\u00a0thread</div>",
 		"<b>200</b><span>×</span><div>as fast as PyTorch eager</div><div class=\"of\">SumGrad, avx512, n",
 		`<title>avx2, n = 10,647: 0.750 ±1% ns</title>`,
 		`gamma 0, n = 10,647: 0.450 ns`, // on a roofline
@@ -245,7 +246,9 @@ func TestUnsteady(t *testing.T) {
 			t.Errorf("no %q in the tables:\n%s", want, tables)
 		}
 	}
-	for _, want := range []string{explained, `<div class="value unsteady">≈2.00 · ≈4.00×</div>`, `<td class="unsteady">≈2.00 ±42%</td>`} {
+	for _, want := range []string{
+		explained, `<div class="value unsteady">≈2.00 · ≈4.00×</div>`, `<td class="unsteady">≈2.00 ±42%</td>`,
+	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q in the page", want)
 		}
@@ -262,14 +265,16 @@ func TestUnsteadyRatio(t *testing.T) {
 	}
 	tables, page := texts(t, r)
 	for _, want := range []string{
-		"\ngamma 0  0.450 · 0.90×  0.675 · 0.90×  54.0 · 0.90×  0.540 · ≈0.90×  0.810 · 0.90×", "\ntorch  ≈100 ±42%  ≈200×  120 ±1%  ≈200×",
+		"\ngamma 0  0.450 · 0.90×  0.675 · 0.90×  54.0 · 0.90×  0.540 · ≈0.90×  0.810 · 0.90×",
+		"\ntorch  ≈100 ±42%  ≈200×  120 ±1%  ≈200×",
 	} {
 		if !strings.Contains(tables, want) {
 			t.Errorf("no %q in the tables:\n%s", want, tables)
 		}
 	}
 	for _, want := range []string{
-		`<b class="unsteady">≈0.600</b><span>ns</span>`, `<b class="unsteady">≈200</b><span>×</span>`, `<div class="value unsteady">120 · ≈200×</div>`,
+		`<b class="unsteady">≈0.600</b><span>ns</span>`, `<b class="unsteady">≈200</b><span>×</span>`,
+		`<div class="value unsteady">120 · ≈200×</div>`,
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q in the page", want)
@@ -321,7 +326,9 @@ func TestBars(t *testing.T) {
 		t.Errorf("ticks %v, want 1, 10 and 100", ticks)
 	}
 	_, page := texts(t, r)
-	for _, want := range []string{`<div class="bar ink-avx2 hollow" style="width:`, `<div class="dot ink-other" style="left:`} {
+	for _, want := range []string{
+		`<div class="bar ink-avx2 hollow" style="width:`, `<div class="dot ink-other" style="left:`,
+	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %s", want)
 		}
@@ -332,7 +339,9 @@ func TestBars(t *testing.T) {
 func TestRoofs(t *testing.T) {
 	r := readSample(t)
 	const together = "The roofs of avx512 and avx2 coincide."
-	if _, page := texts(t, r); strings.Contains(page, together) || !strings.Contains(page, ">avx512 60.0 G/s<") || !strings.Contains(page, ">avx2 58.0 G/s<") {
+	_, page := texts(t, r)
+	if strings.Contains(page, together) ||
+		!strings.Contains(page, ">avx512 60.0 G/s<") || !strings.Contains(page, ">avx2 58.0 G/s<") {
 		t.Error("roofs of 60 and 58 are one, or have no name")
 	}
 	r.Peaks[1].Samples = []float64{59}
@@ -380,7 +389,8 @@ func TestModelTable(t *testing.T) {
 	}}
 	want := [][]string{
 		{"core", "gamma", "Sum", "SumGrad", "limited by"},
-		{"C", "1", "2.00", "4.00", "ports"}, {"C", "2", "3.00", "", "ports"}, {"C", "2", "", "5.00, 2.50 ns at 2 GHz", "division"},
+		{"C", "1", "2.00", "4.00", "ports"}, {"C", "2", "3.00", "", "ports"},
+		{"C", "2", "", "5.00, 2.50 ns at 2 GHz", "division"},
 	}
 	if got := append([][]string{m.table().Head}, m.table().Rows...); !reflect.DeepEqual(got, want) {
 		t.Errorf("%q, want %q", got, want)
@@ -418,7 +428,8 @@ func TestWriteHTMLSparse(t *testing.T) {
 func TestReadModelRejects(t *testing.T) {
 	for _, text := range []string{
 		"", "[]", `{"title": "no rows"}`, `{"rows": [{"core": "c", "op": "Sum", "cycles_per_element": 0}]}`,
-		`{"rows": [{"op": "Sum", "cycles_per_element": 1}]}`, `{"rows": [{"core": "c", "op": "Mean", "cycles_per_element": 1}]}`,
+		`{"rows": [{"op": "Sum", "cycles_per_element": 1}]}`,
+		`{"rows": [{"core": "c", "op": "Mean", "cycles_per_element": 1}]}`,
 		`{"rows": [{"core": "c", "op": "Sum", "cycles_per_element": 1, "ghz": -1}]}`,
 		`{"rows": [{"core": "c", "op": "Sum", "cycles_per_element": 1, "gigahertz": 3}]}`,
 	} {

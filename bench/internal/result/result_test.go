@@ -131,7 +131,8 @@ func TestWriteBenchfmt(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
 	want := "BenchmarkFocal/impl=avx2/op=Sum/gamma=2/clip=0/n=16/workers=1/layout=contiguous/labels=realistic/logits=normal/calls=independent-2\t1000\t50 ns/op\t3.125 ns/elem\t3.2e+08 elem/s\t1.6e+09 B/s"
 	if len(lines) != 5+4 || lines[5] != want {
-		t.Errorf("%d lines, the first of a benchmark:\n%s\nwant %d and\n%s", len(lines), lines[min(5, len(lines)-1)], 5+4, want)
+		first := lines[min(5, len(lines)-1)]
+		t.Errorf("%d lines, the first of a benchmark:\n%s\nwant %d and\n%s", len(lines), first, 5+4, want)
 	}
 	if lines[4] != "# commit 0123abc+dirty, go1.99" {
 		t.Errorf("%q says what was measured; a key would keep benchstat from comparing it", lines[4])

@@ -42,7 +42,9 @@ type miss struct {
 
 // openRivals starts the rivals on the data of the bases. The caller closes the
 // field, also after an error.
-func (d *data) openRivals(ctx context.Context, bases []result.Case, opts rival.Options, progress Progress) (*field, error) {
+func (d *data) openRivals(
+	ctx context.Context, bases []result.Case, opts rival.Options, progress Progress,
+) (*field, error) {
 	f := new(field)
 	for i, base := range bases {
 		opts.Progress = func(ready, all int) { progress("starting the rivals", i*all+ready, len(bases)*all) }
