@@ -308,8 +308,13 @@ func TestBars(t *testing.T) {
 		t.Fatalf("not two on one axis: %+v", bars)
 	}
 	sum, sumGrad := bars[0].Groups[0].Rows, bars[1].Groups[0].Rows
-	if got := sum[0].At / sumGrad[0].At; math.Abs(got-0.612/0.51) > 1e-3 {
-		t.Errorf("the bar of 0.51 ns is %v times that of 0.612 ns", got)
+	for at, want := range map[float64]float64{sum[0].At: 100 / 0.51 / 2, sumGrad[0].At: 100 / 0.612 / 2} { // up to 2
+		if math.Abs(at-want) > 1e-3 {
+			t.Errorf("a bar ends at %v %%, want %v", at, want)
+		}
+	}
+	if name := bars[0].Groups[0].Name; name != "" {
+		t.Errorf("the one machine is called %s", name)
 	}
 	if sum[1].Unsteady || !sumGrad[1].Unsteady {
 		t.Errorf("not steady: %+v, want the second of SumGrad", bars)
@@ -435,6 +440,21 @@ func TestReadModelRejects(t *testing.T) {
 	} {
 		if _, err := ReadModel(strings.NewReader(text)); err == nil {
 			t.Errorf("%s: no error", text)
+		}
+	}
+}
+
+func TestDecades(t *testing.T) {
+	for _, test := range []struct {
+		min, max float64
+		want     string
+	}{{22, 70, "30 40 50 60"}, {0.4, 100, "0.5 1 2 5 10 20 50 100"}, {0.4, 2000, "1 10 100 1k"}} {
+		var labels []string
+		for _, tick := range decades(test.min, test.max, 300) {
+			labels = append(labels, tick.Label)
+		}
+		if got := strings.Join(labels, " "); got != test.want {
+			t.Errorf("from %v to %v: %s, want %s", test.min, test.max, got, test.want)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package suite
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"regexp"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/seed1982febc/focal"
 	"github.com/seed1982febc/focal/bench/internal/probe"
 	"github.com/seed1982febc/focal/bench/internal/result"
+	"github.com/seed1982febc/focal/bench/internal/rival"
 )
 
 const testdataDir = "../../../testdata"
@@ -204,6 +206,27 @@ func TestGather(t *testing.T) {
 				t.Errorf("gatherStore of %d stores %v at %d", n, v, i)
 			}
 		}
+	}
+}
+
+// Progress counts the rivals on all data.
+func TestRivalsProgress(t *testing.T) {
+	bases := []result.Case{result.Base("", "", 100), result.Base("", "", 200)}
+	d, err := newData(bases, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	opts := rival.Options{Names: []string{"go", "vek"}}
+	f, err := d.openRivals(t.Context(), bases, opts, func(_ string, done, all int) {
+		told = append(told, fmt.Sprintf("%d of %d", done, all))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.close()
+	if want := []string{"0 of 4", "1 of 4", "2 of 4", "3 of 4"}; !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
 	}
 }
 
