@@ -131,7 +131,7 @@ func TestWriteHTML(t *testing.T) {
 		"model, not measured", "4.50, 1.50 ns at 3 GHz", "3.25",
 		"prefers-color-scheme: dark", `name="viewport"`,
 		"go run ./bench report a&amp;b.json", "Working sets: L1 16 KiB, L2 512 KiB, L3 16 MiB, DRAM 256 MiB.",
-		"<dt>NCHW 13x13x85</dt>", "figure { margin: 0; max-width: 480px; }",
+		"<dt>NCHW 13x13x85</dt>", "figure { margin: 0; max-width: 440px; }",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q in the page", want)
