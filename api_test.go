@@ -311,6 +311,11 @@ func TestStats(t *testing.T) {
 	if s, err := countLabels(isas[Kernels()[0]], many, 2); err != nil || s != (Stats{Negatives: manyLabels + 99, Ignored: 1}) {
 		t.Errorf("Count of %d is %v %v", len(many), s, err)
 	}
+	isa := isas[Kernels()[0]]
+	alone := testing.AllocsPerRun(1, func() { countLabels(isa, many, 1) })
+	if a := testing.AllocsPerRun(1, func() { countLabels(isa, many, 2) }); alone != 0 || a == 0 {
+		t.Errorf("Count of %d: %v allocations alone, %v with another goroutine, which takes some", len(many), alone, a)
+	}
 	many[len(many)-5] = 9
 	if s, err := countLabels(isas[Kernels()[0]], many, 2); err == nil || !strings.Contains(err.Error(), "label 9 at index") {
 		t.Errorf("Count of %d with a 9 is %v %v", len(many), s, err)
