@@ -82,7 +82,9 @@ func (j *job) normalize(s Stats) error {
 	case perPositive:
 		by, of = s.Positives, "positives"
 	}
-	scale = float32(float64(scale) / float64(max(1, by)))
+	if by > 1 { // else it is the same, but takes a division
+		scale = float32(float64(scale) / float64(by))
+	}
 	if a := math.Abs(float64(scale)); j.scale == 0 || a >= 0x1p-60 && a <= 0x1p60 {
 		j.scale = scale
 		return nil
@@ -423,12 +425,14 @@ func countLabels(k isa, labels []uint8, workers int) (Stats, error) {
 		s = statsOf(countWords(labels))
 	case workers > 1 && len(labels) >= manyLabels:
 		s = countParallel(k, labels, workers)
+	case len(labels) <= labelCells:
+		s = count(k, labels)
 	default:
-		rest := labels
-		for ; len(rest) > labelCells; rest = rest[labelCells:] {
-			s = s.Add(count(k, rest[:labelCells]))
+		for rest := labels; len(rest) > 0; {
+			n := min(len(rest), labelCells)
+			s = s.Add(count(k, rest[:n]))
+			rest = rest[n:]
 		}
-		s = s.Add(count(k, rest))
 	}
 	if s.Count()+s.Ignored == int64(len(labels)) {
 		return s, nil
