@@ -22,19 +22,16 @@ func archKernels() []Kernel {
 	return nil
 }
 
-// archCells runs the kernel on n cells, at least one, from the first of a group on; if the last group is not
-// whole, no cells follow. It adds their losses to f.lanes and writes to out, which is nil for modeSum. It returns n, or the cells before
-// the first group with a logit that only the oracle can do; of that group, if it
-// is whole, the columns before column are done, and f.column holds their T.
+// archCells, archCount and stage: see dispatch.go.
 //
 //go:noescape
 func archCells(f *frame, out, logits *float32, labels *uint8, n int) (done, column int)
 
-// archCount counts the labels of each kind among n, at least one and at most labelCells; with those
-// before them there are at least fewLabels. If one is of no kind, the counts are fewer than n.
-//
 //go:noescape
 func archCount(labels *uint8, n int, k isa) (positives, ignored, negatives int)
+
+//go:noescape
+func stage(f *frame, j *job, i, end int)
 
 // coefAVX2 is coef, each number once for every lane.
 var coefAVX2 = func() (t [numCoef]vec) {
@@ -55,12 +52,6 @@ func fewAVX2(f *frame, out, logits *float32, labels *uint8, n int) (done, column
 
 //go:noescape
 func cellsAVX512(f *frame, out, logits *float32, labels *uint8, n int) (done, column int)
-
-// stage is staged with a buffer on the stack, which Go would clear: that took 8 % of the time of a head of 3 x 13 x 13.
-// staged lets nothing that it gets escape.
-//
-//go:noescape
-func stage(f *frame, j *job, i, end int)
 
 // What archCount jumps to, and leaves its arguments: countAVX2, which reads fewLabels labels up to its last, or
 // countAVX512, for at least one group.

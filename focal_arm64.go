@@ -6,10 +6,7 @@ import "unsafe"
 
 func archKernels() []Kernel { return []Kernel{kernelNEON} }
 
-// archCells runs the kernel on n cells, at least one, from the first of a group on; if the last group is not
-// whole, no cells follow. It adds their losses to f.lanes and writes to out, which is nil for modeSum. It returns n, or the cells before
-// the first group with a logit that only the oracle can do; of that group, if it
-// is whole, the columns before column are done, and f.column holds their T.
+// archCells, archCount and stage: see dispatch.go.
 func archCells(f *frame, out, logits *float32, labels *uint8, n int) (done, column int) {
 	whole := n / groupCells * groupCells
 	if whole > 0 {
@@ -61,11 +58,11 @@ func tailNEON(f *frame, out, logits []float32, labels []uint8) bool {
 	return true
 }
 
-// archCount counts the labels of each kind among n, at least one and at most labelCells; with those
-// before them there are at least fewLabels, and fewLabels up to its last are read. If one is of no kind, the counts are fewer than n.
-//
 //go:noescape
 func archCount(labels *uint8, n int, k isa) (positives, ignored, negatives int)
+
+//go:noescape
+func stage(f *frame, j *job, i, end int)
 
 // coefNEON is coef, each number once for every lane.
 var coefNEON = func() (t [numCoef][4]float32) {
@@ -79,8 +76,3 @@ var coefNEON = func() (t [numCoef][4]float32) {
 //
 //go:noescape
 func cellsNEON(f *frame, variant int, out, logits *float32, labels *uint8, n int) (done, column int)
-
-// stage is staged with a buffer on the stack, which Go would clear. staged lets nothing that it gets escape.
-//
-//go:noescape
-func stage(f *frame, j *job, i, end int)

@@ -2,7 +2,8 @@
 
 package focal
 
-// Without assembly the generic kernel is the only one: archCells and archCount are never called.
+// Without assembly the generic kernel is the only one: archCells and archCount, for which see dispatch.go, are never
+// called.
 
 func archKernels() []Kernel { return nil }
 
