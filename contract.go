@@ -63,7 +63,7 @@ import "math"
 // # Special logits
 //
 // An assembly kernel stops in front of a step of cells that has a NaN, or on the wrong side a logit of at
-// least 2^20 in magnitude, unless the cell is ignored (TAME). The oracle does the rest of the group; it alone
+// least 2^20 in magnitude, unless the cell is ignored (tame, in assembly). The oracle does the rest of the group; it alone
 // knows the special cases (genericCell), and no sum in a kernel's scale overflows
 // before that.
 //
@@ -390,7 +390,7 @@ func (p *params) setSafe(leastWeight int) {
 	if p.form.clip() {
 		// As half of e is left of q, q is not clamped, and so L is not, on either side.
 		low := float64(max(p.clipLow[0], p.clipLow[1])) / wide
-		p.unclamped = min(p.unclamped, -log(2.01*low))
+		p.unclamped = -log(2.01 * low)
 	}
 	p.safeFrame = -p.safe(0)
 }

@@ -847,7 +847,7 @@ sloped: \
 	POWER(OUTLATER) \
 	CLIP
 
-// TAME: in a step to leave that has a huge logit or NaN, w of ignored cells to 0, on which nothing depends. AX = columns
+// tame: in a step to leave that has a huge logit or NaN, w of ignored cells to 0, on which nothing depends. AX = columns
 // where another cell is for the oracle: NaN, or a huge logit on the wrong side. Clobbers Y12-15.
 #define TAMEROW(j) \
 	VPMOVSXBD (16*j)(LABELS), Y13 \

@@ -584,7 +584,7 @@ finish: \
 #define GRADZERO ZERO(NOMASK)
 #define GRADZEROCLIP ZERO(INMASK)
 
-// TAME: in a step that has a huge logit or NaN, w of ignored cells to 0, on which nothing depends, and X = -|w|. The
+// tame: in a step that has a huge logit or NaN, w of ignored cells to 0, on which nothing depends, and X = -|w|. The
 // flags say GT if another cell is for the oracle: NaN, or a huge logit on the wrong side. Out: T0 = sign. Clobbers Y,
 // T, TMP, R20.
 TEXT tame<>(SB), NOSPLIT|NOFRAME, $0-0

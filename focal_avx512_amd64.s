@@ -679,7 +679,7 @@ finished:
 // NOTENTERED: 0 for t where no step is entered, so that OUT_ meets no subnormal number.
 #define NOTENTERED(j, r, t, e, low, u) VPXORD t, t, t
 
-// TAME: in a step to leave that has a huge logit or NaN, w of ignored cells to 0, on which nothing depends. HUGE =
+// tame: in a step to leave that has a huge logit or NaN, w of ignored cells to 0, on which nothing depends. HUGE =
 // columns where another cell is for the oracle: NaN, or a huge logit on the wrong side. Clobbers Z29, K1.
 #define TAMEROW(j) \
 	VPMOVSXBD (16*j)(LABELS), Z29 \

@@ -22,7 +22,7 @@ const usage = `usage: go run ./bench [-quick] [-run REGEXP] [-rivals LIST] [-nam
        go run ./bench report -benchfmt FILE RESULT.json
 
 The first form measures, from the root of the repository, and prints tables; it
-takes about two minutes and 2 GB of memory, with -quick ten seconds and 1 GB. The
+takes two to three minutes and 2 GB of memory, with -quick ten seconds and 1 GB. The
 second makes a page of the results of one or several machines, and of a static
 model if one is among the files. The third writes a result for benchstat: with old.txt
 and new.txt of two results, benchstat old.txt new.txt compares them.
