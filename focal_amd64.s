@@ -48,7 +48,7 @@
 #define TS(j) (384+32*j)(LEAVING) // wide: e - 2^n, times 2^64
 #define EF(j) (512+32*j)(LEAVING) // wide: e, at least 2^-27
 #define IN(j) (640+32*j)(LEAVING) // clip: mask of L that was not clamped, if TINY
-#define M(j) (768+32*j)(LEAVING) // a * q^gamma, or what of it comes from the division
+#define HI(j) (768+32*j)(LEAVING) // general gamma: of gamma * log q
 #define E2(j) (896+32*j)(LEAVING) // e^2; wide: times 2^64
 #define POWEROF2(j) (1024+32*j)(LEAVING) // exponent field of a 2^n; wide: 2^(n+64)
 #define TINY 1152(LEAVING) // not 0: something may be tiny, or clamped
@@ -67,9 +67,9 @@
 
 #define K(k) (32*k)(COEF)
 
-// A macro for each row and its registers. Of the leaving step: q, which holds Q, L and the loss; t; and e,
-// which is where OUT or TAKE has left it until ROUND. Of the entering one: x to r, and p. They share
-// registers, so the leaving step has q alone from ROUND to OUT. Y12-15 are for the moment.
+// A macro for each row and its registers. Of the leaving step: q, which holds Q, L and the loss; m, which from DIVIDE on
+// becomes a * q^gamma; and t, where e is until ROUND if OUT or TAKE has left it there, and which is free after OUT. Of
+// the entering one: x to r, which EXPEND leaves to m, and p to t. Y12-15 are for the moment.
 #define LEAVE(ROW) \
 	ROW(0, Y0, Y4, Y8) \
 	ROW(1, Y1, Y5, Y9) \
@@ -181,7 +181,7 @@ within:
 #define EXPEND(j, r, p) VFMADD213PS r, r, p
 
 // OUT: e and e^2 from t = exp(r) - 1; wide, e times 2^64 and what it is the sum of, and e as an
-// argument, which stays in t. Clobbers y, Y12-15.
+// argument, which stays in t. Clobbers Y12-15.
 #define OUTROWS(k, l, ROW) \
 	VMOVUPS K(k), Y12 \
 	VMOVUPS K(l), Y13 \
@@ -192,11 +192,11 @@ within:
 	VADDPS Y13, t, Y15 \
 	VFMADD213PS Y12, t, Y15
 
-#define OUTPLAINROW(j, y, t) \
-	VMOVUPS NEWPOWEROF2(j), Y14 \
-	VADDPS Y12, t, y \
+#define OUTPLAINROW(j, r, t) \
 	SQUAREEXP(t) \
-	VPADDD Y14, y, t \
+	VMOVUPS NEWPOWEROF2(j), Y14 \
+	VADDPS Y12, t, t \
+	VPADDD Y14, t, t \
 	VPADDD Y14, Y14, Y14 \
 	VPADDD Y14, Y15, Y15 \
 	VMOVUPS t, NEWE(j) \
@@ -253,8 +253,8 @@ within:
 // ---- Leaving a step ----
 
 // LOG: q = Q for e, step by step; LOGM for e in memory, ARG. Clobber Y12.
-#define LOGQ7(j, q, t, e) VMOVAPS Y12, q
-#define LOGROW(j, q, t, e) VFMADD213PS Y12, e, q
+#define LOGQ7(j, q, m, e) VMOVAPS Y12, q
+#define LOGROW(j, q, m, e) VFMADD213PS Y12, e, q
 
 #define LOGBEGIN \
 	VMOVUPS K(const_kLogQ7), Y12 \
@@ -271,111 +271,129 @@ within:
 	VFMADD132PS ARG(2), Y12, Y2 \
 	VFMADD132PS ARG(3), Y12, Y3
 
-// TAKE: e of the step that has just been entered from its slot, for a MODE that clobbers it.
-#define TAKEPLAIN(j, q, t, e) VMOVUPS NEWE(j), e
-#define TAKEWIDE(j, q, t, e) VMOVUPS NEWEF(j), e
+// LOGFIRST and TAKE_: with a MODE that leaves e in t, LOGKEPT and KEPT; else LOGM and TAKE, which takes it from the slot
+// for the last step, unless that is the only one.
+#define LOGKEPT(ARG, k) LOG(k)
+#define KEPT
+
+#define TAKE(ROW) \
+	TESTQ ADVANCE, ADVANCE \
+	JEQ taken \
+	LEAVE(ROW) \
+taken:
+
+#define TAKEPLAINROW(j, q, m, e) VMOVUPS E(j), e
+#define TAKEPLAIN TAKE(TAKEPLAINROW)
+#define TAKEWIDEROW(j, q, m, e) VMOVUPS EF(j), e
+#define TAKEWIDE TAKE(TAKEWIDEROW)
 
 // ONSIDE: r = right where w is negative, else wrong.
 #define ONSIDE(w, right, wrong, r) VBLENDVPS w, right, wrong, r
 
-// DIVIDE: M = what of a * q^gamma comes from the division by a power of 1+e; all of it for gamma 1.5
-// and 0.5. Clobbers Y12-15.
-#define DIVIDE(ROW) \
+// DIVIDE: m = what of a * q^gamma comes from the division by a power of 1+e; all of it for gamma 1.5
+// and 0.5. ENTERED is what comes before each row, of the entering step. Clobbers Y12-15.
+#define DIVIDE(ENTERED, ROW) \
 	VMOVUPS K(const_kTwo), Y12 \
 	VMOVUPS K(const_kOne), Y13 \
-	LEAVE(ROW)
+	ENTERED(0, Y4, Y8) \
+	ROW(0, Y4) \
+	ENTERED(1, Y5, Y9) \
+	ROW(1, Y5) \
+	ENTERED(2, Y6, Y10) \
+	ROW(2, Y6) \
+	ENTERED(3, Y7, Y11) \
+	ROW(3, Y7)
 
-// SQUARE: Y14 = (1+e)^2.
+// SQUARE: Y14 = (1+e)^2, for e in memory.
 #define SQUARE(e) \
-	VADDPS Y12, e, Y14 \
-	VFMADD213PS Y13, e, Y14
+	VADDPS e, Y12, Y14 \
+	VFMADD132PS e, Y13, Y14
 
-#define QUOTIENT(j) \
-	VMOVUPS A(j), Y15 \
-	VDIVPS Y14, Y15, Y15 \
-	VMOVUPS Y15, M(j)
+#define QUOTIENT(j, m) \
+	VMOVUPS A(j), m \
+	VDIVPS Y14, m, m
 
-#define FIRST(j, q, t, e) \
-	VADDPS Y13, e, Y14 \
-	QUOTIENT(j)
+#define FIRST(j, m) \
+	VADDPS EF(j), Y13, Y14 \
+	QUOTIENT(j, m)
 
-#define SECOND(j, q, t, e) \
-	SQUARE(e) \
-	QUOTIENT(j)
+#define SECOND(j, m) \
+	SQUARE(E(j)) \
+	QUOTIENT(j, m)
 
-#define THIRD(j, q, t, e) \
-	SQUARE(e) \
-	VADDPS Y13, e, Y15 \
+#define SECONDWIDE(j, m) \
+	SQUARE(EF(j)) \
+	QUOTIENT(j, m)
+
+#define THIRD(j, m) \
+	SQUARE(E(j)) \
+	VADDPS E(j), Y13, Y15 \
 	VMULPS Y15, Y14, Y14 \
-	QUOTIENT(j)
+	QUOTIENT(j, m)
 
-#define FOURTH(j, q, t, e) \
-	SQUARE(e) \
+#define FOURTH(j, m) \
+	SQUARE(E(j)) \
 	VMULPS Y14, Y14, Y14 \
-	QUOTIENT(j)
+	QUOTIENT(j, m)
 
-#define ONEANDHALF(j, q, t, e) \
+#define ONEANDHALF(j, m) \
 	VMOVUPS W(j), Y14 \
-	ONSIDE(Y14, e, Y13, Y15) \
-	VADDPS Y13, e, Y14 \
-	VDIVPS Y14, Y15, Y15 \
-	VSQRTPS Y15, Y14 \
-	VMULPS Y14, Y15, Y15 \
-	VMULPS A(j), Y15, Y15 \
-	VMOVUPS Y15, M(j)
+	ONSIDE(Y14, E(j), Y13, m) \
+	VADDPS E(j), Y13, Y14 \
+	VDIVPS Y14, m, m \
+	VSQRTPS m, Y14 \
+	VMULPS Y14, m, m \
+	VMULPS A(j), m, m
 
-#define HALF(j, q, t, e) \
+#define HALF(j, m) \
 	VMOVUPS W(j), Y14 \
 	VMOVUPS K(const_kWide), Y12 \
-	VMOVUPS E(j), Y15 \
-	ONSIDE(Y14, Y15, Y12, Y15) \
-	VADDPS Y13, e, Y14 \
-	VDIVPS Y14, Y15, Y15 \
-	VSQRTPS Y15, Y15 \
-	VMULPS A(j), Y15, Y15 \
-	VMOVUPS Y15, M(j)
+	ONSIDE(Y14, E(j), Y12, m) \
+	VADDPS EF(j), Y13, Y14 \
+	VDIVPS Y14, m, m \
+	VSQRTPS m, m \
+	VMULPS A(j), m, m
 
-#define ZEROTH(j, q, t, e) \
-	VMOVUPS A(j), Y15 \
-	VMOVUPS Y15, M(j)
+#define ZEROTH(j, m) VMOVUPS A(j), m
 
-#define NOROW(j, q, t, e)
+#define NOTENTERED(j, r, p)
 
-#define BYZEROTH LEAVE(ZEROTH)
-#define BYHALF DIVIDE(HALF)
-#define BYFIRST DIVIDE(FIRST)
-#define BYONEANDHALF DIVIDE(ONEANDHALF)
-#define BYSECOND DIVIDE(SECOND)
-#define BYTHIRD DIVIDE(THIRD)
-#define BYFOURTH DIVIDE(FOURTH)
-#define BYNONE
+#define BYZEROTH(ENTERED) DIVIDE(ENTERED, ZEROTH)
+#define BYHALF(ENTERED) DIVIDE(ENTERED, HALF)
+#define BYFIRST(ENTERED) DIVIDE(ENTERED, FIRST)
+#define BYONEANDHALF(ENTERED) DIVIDE(ENTERED, ONEANDHALF)
+#define BYSECOND(ENTERED) DIVIDE(ENTERED, SECOND)
+#define BYSECONDWIDE(ENTERED) DIVIDE(ENTERED, SECONDWIDE)
+#define BYTHIRD(ENTERED) DIVIDE(ENTERED, THIRD)
+#define BYFOURTH(ENTERED) DIVIDE(ENTERED, FOURTH)
+#define BYNONE(ENTERED) ENTER(ENTERED)
 
-// SOFTPLUS: Q to L, and Y14 = a * q^gamma; MODULATE says how from M. In: Y12 = 1, wide 2^64, and
-// Y13 = 0. Clobbers Y15.
-#define SOFTPLUSPLAIN(j, q, MODULATE) \
+// SOFTPLUS: Q to L, and m to a * q^gamma; MODULATE says how. In: Y12 = 1, wide 2^64, and
+// Y13 = 0. Clobbers Y14, Y15.
+#define SOFTPLUSPLAIN(j, q, m, MODULATE) \
 	VMOVUPS E2(j), Y14 \
 	VMOVUPS W(j), Y15 \
 	VFMADD213PS E(j), Y14, q \
-	MODULATE(j) \
+	MODULATE(j, m) \
 	VPMAXSD Y13, Y15, Y15 \
 	VADDPS Y15, q, q
 
 // LOG1PWIDE: Q to log1p(e). Out: Y14 = e times 2^64. Clobbers Y15.
-#define LOG1PWIDE(j, q, MODULATE) \
+#define LOG1PWIDE(j, q, m, MODULATE) \
 	VMOVUPS E(j), Y14 \
 	VMULPS EF(j), Y14, Y15 \
 	VFMADD213PS TS(j), Y15, q \
 	VADDPS POWEROF2(j), q, q
 
-#define SOFTPLUSWIDE(j, q, MODULATE) \
-	LOG1PWIDE(j, q, MODULATE) \
+#define SOFTPLUSWIDE(j, q, m, MODULATE) \
+	LOG1PWIDE(j, q, m, MODULATE) \
 	VMOVUPS W(j), Y15 \
-	MODULATE(j) \
+	MODULATE(j, m) \
 	VPMAXSD Y13, Y15, Y15 \
 	VFMADD231PS Y12, Y15, q
 
 // For gamma 0, with e*(2^n + t*2^n) for e^2; q = a*L from L - 2^n, as a*2^n is exact.
-#define SOFTPLUSZERO(j, q, MODULATE) \
+#define SOFTPLUSZERO(j, q, m, MODULATE) \
 	VMOVUPS EF(j), Y14 \
 	VMULPS POWEROF2(j), Y14, Y15 \
 	VFMADD231PS TS(j), Y14, Y15 \
@@ -388,35 +406,31 @@ within:
 	VFMADD213PS Y15, Y14, q
 
 // For gamma 2 with clip, with a better e^2.
-#define SOFTPLUSCLIP2(j, q, MODULATE) \
+#define SOFTPLUSCLIP2(j, q, m, MODULATE) \
 	VMOVUPS E2(j), Y14 \
 	VMOVUPS W(j), Y15 \
 	VFMADD213PS TS(j), Y14, q \
 	VADDPS POWEROF2(j), q, q \
-	MODULATE(j) \
+	MODULATE(j, m) \
 	VPMAXSD Y13, Y15, Y15 \
 	VFMADD231PS Y12, Y15, q
 
-#define MODULATED(j) VMOVUPS M(j), Y14
-#define NOMODULATE(j)
+#define NOMODULATE(j, m)
 
-#define MODULATE(j) \
+#define MODULATE(j, m) \
 	ONSIDE(Y15, Y14, Y12, Y14) \
-	VMULPS M(j), Y14, Y14
+	VMULPS Y14, m, m
 
-#define MODULATE3(j) \
+#define MODULATE3(j, m) \
 	VMULPS E(j), Y14, Y14 \
-	MODULATE(j)
+	MODULATE(j, m)
 
-#define MODULATE4(j) \
-	ONSIDE(Y15, Y14, Y12, Y14) \
-	VMOVAPS Y14, Y15 \
-	VMULPS M(j), Y14, Y14 \
-	VMULPS Y15, Y14, Y14 \
-	VMOVUPS W(j), Y15
+#define MODULATE4(j, m) \
+	MODULATE(j, m) \
+	VMULPS Y14, m, m
 
 // ADDW: log1p(e) to L, for general gamma. Clobbers Y12-14.
-#define ADDWROW(j, q, t, e) \
+#define ADDWROW(j, q, m, t) \
 	VMOVUPS W(j), Y14 \
 	VPMAXSD Y13, Y14, Y14 \
 	VFMADD231PS Y12, Y14, q
@@ -428,7 +442,7 @@ within:
 
 // CLIP: clamps L to the bounds of the label, if it may be beyond; IN = where it was not. Clobbers
 // Y12-15, t.
-#define CLIPROW(j, l, t, e) \
+#define CLIPROW(j, l, m, t) \
 	VPMOVSXBD (16*j)(OLDLABELS), Y15 \
 	VPERMILPS Y15, Y12, t \
 	VPERMILPS Y15, Y13, Y15 \
@@ -445,8 +459,8 @@ within:
 	LEAVE(CLIPROW) \
 unclipped:
 
-// POWER: M = a * q^gamma for log1p(e) in Y0-3, which it makes L. hi + lo = gamma * log q, exact but for the
-// rounding of lo; they are kept in M and E2. Clobbers all else. POWERZ: x = min(w, 0), which only has
+// POWER: m = a * q^gamma for log1p(e) in Y0-3, which it makes L. hi + lo = gamma * log q, exact but for the
+// rounding of lo; they are kept in HI and E2. Clobbers all else. POWERZ: x = min(w, 0), which only has
 // to be bounded if something may be tiny. As each row is one long chain, other work goes between: MEANWHILE(j,
 // L), which may clobber Y12-15.
 #define POWERZ(j, log, x, hi) VPMINSD W(j), Y15, x
@@ -457,7 +471,7 @@ unclipped:
 	VFMSUB213PS hi, Y13, x \
 	VPMAXSD Y12, log, Y14 \
 	VFNMADD231PS Y15, Y14, x \
-	VMOVUPS hi, M(j) \
+	VMOVUPS hi, HI(j) \
 	VMOVUPS x, E2(j) \
 	VADDPS hi, x, x
 
@@ -465,15 +479,14 @@ unclipped:
 	VPSLLD $23, nm, Y14 \
 	VMOVUPS Y14, POWEROF2(j) \
 	VSUBPS Y15, nm, nm \
-	VMOVUPS M(j), x
+	VMOVUPS HI(j), x
 
 #define POWERLOW(j, x, n) VADDPS E2(j), x, x
 
-#define POWEROUT(j, y, t) \
+#define POWEROUT(j, m, t) \
 	VMOVUPS POWEROF2(j), Y15 \
 	VFMADD213PS Y15, Y15, t \
-	VMULPS A(j), t, t \
-	VMOVUPS t, M(j)
+	VMULPS A(j), t, m
 
 #define POWER(MEANWHILE) \
 	VPXOR Y15, Y15, Y15 \
@@ -505,12 +518,9 @@ bounded: \
 	ENTER(EXPEND) \
 	ENTER(POWEROUT)
 
-// What a mode does with L in q and a * q^gamma in Y14, at once or, LATER, in M: the loss, or it
-// keeps both.
-#define VALUE(j, q) VMULPS Y14, q, q
-#define KEEPM(j, q) VMOVUPS Y14, M(j)
-#define NOTHING(j, q)
-#define LATERVALUE(j, q, t, e) VMULPS M(j), q, q
+// VALUES: L to the loss.
+#define VALUE(j, q, m, t) VMULPS m, q, q
+#define VALUES LEAVE(VALUE)
 
 // FLUSH: losses that are tiny to 0, if there may be some. Clobbers Y12, Y13.
 #define FLUSHROW(l) \
@@ -562,14 +572,14 @@ reduced:
 	ACCUMULATE
 
 // EACH: stores the losses; there is no sum.
-#define EACHPLAINROW(j, q, t, e) \
-	VMULPS Y12, q, t \
-	VMOVUPS t, (64*j)(OUT)
+#define EACHPLAINROW(j, q, m, t) \
+	VMULPS Y12, q, q \
+	VMOVUPS q, (64*j)(OUT)
 
-#define EACHWIDEROW(j, q, t, e) \
-	VMULPS Y13, q, t \
-	VMULPS Y12, t, t \
-	VMOVUPS t, (64*j)(OUT)
+#define EACHWIDEROW(j, q, m, t) \
+	VMULPS Y13, q, q \
+	VMULPS Y12, q, q \
+	VMOVUPS q, (64*j)(OUT)
 
 #define EACH(ROW) \
 	FLUSH(Y0, Y1, Y2, Y3, NOLIMIT) \
@@ -581,41 +591,40 @@ reduced:
 #define EACHWIDE EACH(EACHWIDEROW)
 
 // LOSS: t = the loss. WEIGHTED: t times a * q^gamma.
-#define LOSS(j, q, t, e) \
-	VMULPS M(j), q, t \
+#define LOSS(j, q, m, t) \
+	VMULPS m, q, t \
 	VPAND Y15, t, t
-#define WEIGHTED(j, q, t, e) VMULPS M(j), t, t
+#define WEIGHTED(j, q, m, t) VMULPS m, t, t
 
 // For gamma 0:
-#define LOSSZERO(j, q, t, e) VPAND Y15, q, t
-#define WEIGHTEDZERO(j, q, t, e) VMULPS A(j), t, t
+#define LOSSZERO(j, q, m, t) VPAND Y15, q, t
+#define WEIGHTEDZERO(j, q, m, t) VMULPS A(j), t, t
 
 // SLOPE: t of the slope's t + s*L and Y15 = s; ONE is 1 in the scale of e. Of e and 1, t is the one of
 // this side and s gamma times the other: slopeRight is slopeWrong * ONE. In: Y12 = ONE, Y13 =
 // slopeWrong. Clobbers Y14.
-#define SLOPE(j, t, e) \
+#define SLOPE(j, t) \
 	VMOVUPS W(j), Y14 \
-	VMOVUPS E(j), e \
-	VPXOR e, Y12, Y15 \
-	ONSIDE(Y14, e, Y12, t) \
+	VPXOR E(j), Y12, Y15 \
+	ONSIDE(Y14, E(j), Y12, t) \
 	VPXOR t, Y15, Y15 \
 	VMULPS Y13, Y15, Y15
 
-#define SLOPEPLAIN(j, q, t, e) \
-	SLOPE(j, t, e) \
-	VADDPS Y12, e, e \
+#define SLOPEPLAIN(j, q, m, t) \
+	SLOPE(j, t) \
+	VADDPS E(j), Y12, Y14 \
 	VFMADD231PS q, Y15, t \
-	VDIVPS e, t, t
+	VDIVPS Y14, t, t
 
-#define SLOPEWIDE(j, q, t, e) \
-	SLOPE(j, t, e) \
-	QUOTIENTWIDE(j, q, t, e)
+#define SLOPEWIDE(j, q, m, t) \
+	SLOPE(j, t) \
+	QUOTIENTWIDE(j, q, t)
 
-#define QUOTIENTWIDE(j, q, t, e) \
-	VMOVUPS EF(j), e \
-	VADDPS K(const_kOne), e, e \
+#define QUOTIENTWIDE(j, q, t) \
+	VMOVUPS K(const_kOne), Y14 \
+	VADDPS EF(j), Y14, Y14 \
 	VFMADD231PS q, Y15, t \
-	VDIVPS e, t, t
+	VDIVPS Y14, t, t
 
 // The same for general gamma, with L as it is, to TS.
 #define SLOPEANY(j, q) \
@@ -631,44 +640,43 @@ reduced:
 	VFMADD231PS Y15, Y13, Y14 \
 	VDIVPS Y12, Y14, Y14 \
 	VMOVUPS Y14, TS(j)
-#define SLOPED(j, q, t, e) VMOVUPS TS(j), t
+#define SLOPED(j, q, m, t) VMOVUPS TS(j), t
 
 // The same if L may have been clamped.
-#define CLAMPED(j, q, t, e) VPAND IN(j), t, t
+#define CLAMPED(j, q, m, t) VPAND IN(j), t, t
 
-#define SLOPECLIP(j, q, t, e) \
-	SLOPE(j, t, e) \
-	CLAMPED(j, q, t, e) \
-	QUOTIENTWIDE(j, q, t, e)
+#define SLOPECLIP(j, q, m, t) \
+	SLOPE(j, t) \
+	CLAMPED(j, q, m, t) \
+	QUOTIENTWIDE(j, q, t)
 
 // For gamma 0, where s is 0.
-#define SLOPEZERO(j, q, t, e) \
+#define SLOPEZERO(j, q, m, t) \
 	VMOVUPS W(j), Y14 \
-	VMOVUPS E(j), e \
 	VADDPS EF(j), Y13, Y15 \
-	ONSIDE(Y14, e, Y12, t) \
+	ONSIDE(Y14, E(j), Y12, t) \
 	VDIVPS Y15, t, t
 
 // What L must be for the slope.
-#define SLOPEMAX(j, q, t, e) VPMINSD Y12, q, q
+#define SLOPEMAX(j, q, m, t) VPMINSD Y12, q, q
 #define LIMITL \
 	VMOVUPS K(const_kSlopeMax), Y12 \
 	LEAVE(SLOPEMAX)
-#define SLOPEL(j, q, t, e) VMULPS Y12, q, q
+#define SLOPEL(j, q, m, t) VMULPS Y12, q, q
 #define SCALEL \
 	VMOVUPS K(const_kSlopeL), Y12 \
 	LEAVE(SLOPEL)
 
 // FINISH: scales and stores the gradient m * t. Fused with +0, the last product is +0 where the gradient
-// is, whatever its sign. Clobbers e, Y12-14.
-#define SCALED(j, q, t, e) \
+// is, whatever its sign. Clobbers m, Y12-14.
+#define SCALED(j, q, m, t) \
 	VFMADD213PS Y13, Y12, t \
 	VMOVUPS t, (64*j)(OUT)
-#define NOTTINY(j, q, t, e) \
-	VPAND Y12, t, e \
-	VPCMPGTD Y13, e, e
-#define FLUSHED(j, q, t, e) VPAND e, t, t
-#define UNWIDEROW(j, q, t, e) VPSUBD Y14, t, t
+#define NOTTINY(j, q, m, t) \
+	VPAND Y12, t, m \
+	VPCMPGTD Y13, m, m
+#define FLUSHED(j, q, m, t) VPAND m, t, t
+#define UNWIDEROW(j, q, m, t) VPSUBD Y14, t, t
 #define UNWIDE \
 	VMOVUPS K(const_kWideBits), Y14 \
 	LEAVE(UNWIDEROW)
@@ -695,8 +703,8 @@ finish: \
 #define LOSSES(LOSS, LIMIT) \
 	VMOVUPS K(const_kMagnitude), Y15 \
 	LEAVE(LOSS) \
-	FLUSH(Y4, Y5, Y6, Y7, LIMIT) \
-	TOTAL(Y4, Y5, Y6, Y7) \
+	FLUSH(Y8, Y9, Y10, Y11, LIMIT) \
+	TOTAL(Y8, Y9, Y10, Y11) \
 	ACCUMULATE
 
 #define SLOPES(ONE) \
@@ -774,9 +782,9 @@ sloped: \
 	ENTER(EXPEND) \
 	OUT_
 
-// LEAVELAST: of the leaving step L in Y0-3 and a * q^gamma, and KEEP.
-#define LEAVELAST(DENOMINATOR, ONE, SOFTPLUS, MODULATE, KEEP) \
-	DENOMINATOR \
+// LEAVELAST: of the leaving step L in Y0-3 and a * q^gamma in Y4-7.
+#define LEAVELAST(DENOMINATOR, ONE, SOFTPLUS, MODULATE) \
+	DENOMINATOR(NOTENTERED) \
 	LOGBEGIN \
 	LOG(const_kLogQ6) \
 	LOG(const_kLogQ5) \
@@ -786,24 +794,23 @@ sloped: \
 	LOG(const_kLogQ1) \
 	LOG(const_kLogQ0) \
 	LEAVEBEGIN(ONE) \
-	LEAVEROW(0, Y0, SOFTPLUS, MODULATE, KEEP) \
-	LEAVEROW(1, Y1, SOFTPLUS, MODULATE, KEEP) \
-	LEAVEROW(2, Y2, SOFTPLUS, MODULATE, KEEP) \
-	LEAVEROW(3, Y3, SOFTPLUS, MODULATE, KEEP)
+	SOFTPLUS(0, Y0, Y4, MODULATE) \
+	SOFTPLUS(1, Y1, Y5, MODULATE) \
+	SOFTPLUS(2, Y2, Y6, MODULATE) \
+	SOFTPLUS(3, Y3, Y7, MODULATE)
 
 // BOTH: both at once. A chain of dependent instructions is spread over the whole; the order is
 // measured.
-#define BOTH(WEIGHTS, CLAMP, ROUND, OUT_, ARG, DENOMINATOR, ONE, SOFTPLUS, MODULATE, KEEP) \
+#define BOTH(WEIGHTS, CLAMP, ROUND, OUT_, LOGFIRST, ARG, DENOMINATOR, ONE, SOFTPLUS, MODULATE) \
 	VMOVUPS WEIGHTS(PARAMS), Y13 \
 	DECODE(0, Y4) \
-	DECODE(1, Y5) \
 	LOGBEGIN \
+	DECODE(1, Y5) \
+	LOGFIRST(ARG, const_kLogQ6) \
 	DECODE(2, Y6) \
+	LOGFIRST(ARG, const_kLogQ5) \
 	DECODE(3, Y7) \
-	LOG(const_kLogQ6) \
-	LOG(const_kLogQ5) \
 	LIMIT(CLAMP, withinNext) \
-	DENOMINATOR \
 	ROUND \
 	ENTER(SPLIT) \
 	REDUCE(const_kLn2HiNeg) \
@@ -817,23 +824,19 @@ sloped: \
 	EXP(const_kExpP1) \
 	LOGM(ARG, const_kLogQ1) \
 	EXP(const_kExpP0) \
-	LOGM(ARG, const_kLogQ0) \
 	ENTER(EXPMUL) \
+	LOGM(ARG, const_kLogQ0) \
+	DENOMINATOR(EXPEND) \
 	LEAVEBEGIN(ONE) \
-	LEAVEROW(0, Y0, SOFTPLUS, MODULATE, KEEP) \
-	ENTER(EXPEND) \
-	LEAVEROW(1, Y1, SOFTPLUS, MODULATE, KEEP) \
-	LEAVEROW(2, Y2, SOFTPLUS, MODULATE, KEEP) \
-	LEAVEROW(3, Y3, SOFTPLUS, MODULATE, KEEP) \
+	SOFTPLUS(0, Y0, Y4, MODULATE) \
+	SOFTPLUS(1, Y1, Y5, MODULATE) \
+	SOFTPLUS(2, Y2, Y6, MODULATE) \
+	SOFTPLUS(3, Y3, Y7, MODULATE) \
 	OUT_
 
 #define LEAVEBEGIN(ONE) \
 	VMOVUPS ONE, Y12 \
 	VPXOR Y13, Y13, Y13
-
-#define LEAVEROW(j, q, SOFTPLUS, MODULATE, KEEP) \
-	SOFTPLUS(j, q, MODULATE) \
-	KEEP(j, q)
 
 // What comes between that and the mode; and NOOUT, in place of OUT_ where no step is entered.
 #define DONE
@@ -872,7 +875,7 @@ TEXT tame<>(SB), NOSPLIT|NOFRAME, $0-0
 // A variant: returns the steps left in STEPS, 0 unless it met a special logit. In: ADVANCE of its first step. What OUT
 // is where a step is entered alone, beside another, and where none is: OUTFIRST, OUT_, OUTLAST.
 // The loop begins a cache line: half a line further that of gamma 2 took 2 % longer on a Zen 3, the others as long.
-#define VARIANT(name, WEIGHTS, CLAMP, ROUND, OUTFIRST, OUT_, OUTLAST, TAKE, ARG, DENOMINATOR, ONE, SOFTPLUS, MODULATE, KEEP, REST, MODE) \
+#define VARIANT(name, WEIGHTS, CLAMP, ROUND, OUTFIRST, OUT_, OUTLAST, TAKE_, LOGFIRST, ARG, DENOMINATOR, ONE, SOFTPLUS, MODULATE, REST, MODE) \
 TEXT name<>(SB), NOSPLIT|NOFRAME, $0-0 \
 	ENTERFIRST(WEIGHTS, CLAMP, ROUND, OUTFIRST) \
 	XCHGQ LEAVING, ENTERING \
@@ -890,11 +893,10 @@ advance: \
 	SHRQ $2, AX \
 	ADDQ AX, LABELS \
 entering: \
-	BOTH(WEIGHTS, CLAMP, ROUND, OUT_, ARG, DENOMINATOR, ONE, SOFTPLUS, MODULATE, KEEP) \
+	BOTH(WEIGHTS, CLAMP, ROUND, OUT_, LOGFIRST, ARG, DENOMINATOR, ONE, SOFTPLUS, MODULATE) \
 left: \
 	REST \
 	MODE \
-	LEAVE(TAKE) \
 	XCHGQ LEAVING, ENTERING \
 	ADDQ ADVANCE, OUT \
 	MOVQ ADVANCE, AX \
@@ -919,7 +921,8 @@ enterLast: \
 	PCALIGN $64 \
 last: \
 	OUTLAST \
-	LEAVELAST(DENOMINATOR, ONE, SOFTPLUS, MODULATE, KEEP) \
+	TAKE_ \
+	LEAVELAST(DENOMINATOR, ONE, SOFTPLUS, MODULATE) \
 	JMP left \
 huge: \
 	CALL tame<>(SB) \
@@ -928,46 +931,46 @@ huge: \
 	RET
 
 #define PLAIN(sum, each, grad, DENOMINATOR, MODULATE) \
-	VARIANT(sum, params_weight, CLAMP, ROUNDPLAIN, OUTPLAIN, OUTPLAIN, NOOUT, NOROW, E, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUE, DONE, SUM) \
-	VARIANT(each, params_weight, CLAMP, ROUNDPLAIN, OUTPLAIN, OUTPLAIN, NOOUT, NOROW, E, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUE, DONE, EACHPLAIN) \
-	VARIANT(grad, params_signedWeight, CLAMP, ROUNDPLAIN, OUTPLAIN, OUTPLAIN, NOOUT, TAKEPLAIN, E, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, KEEPM, DONE, GRADPLAIN)
+	VARIANT(sum, params_weight, CLAMP, ROUNDPLAIN, OUTPLAIN, OUTPLAIN, NOOUT, KEPT, LOGKEPT, E, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUES, SUM) \
+	VARIANT(each, params_weight, CLAMP, ROUNDPLAIN, OUTPLAIN, OUTPLAIN, NOOUT, KEPT, LOGKEPT, E, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUES, EACHPLAIN) \
+	VARIANT(grad, params_signedWeight, CLAMP, ROUNDPLAIN, OUTPLAIN, OUTPLAIN, NOOUT, TAKEPLAIN, LOGM, E, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, DONE, GRADPLAIN)
 
-#define WIDE(sum, each, grad, OUT_, DENOMINATOR, SOFTPLUS, MODULATE, VALUE, KEEP, GRAD) \
-	VARIANT(sum, params_weight, CLAMP, ROUNDWIDE, OUT_, OUT_, NOOUT, NOROW, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, VALUE, DONE, SUM) \
-	VARIANT(each, params_weight, CLAMP, ROUNDWIDE, OUT_, OUT_, NOOUT, NOROW, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, VALUE, DONE, EACHWIDE) \
-	VARIANT(grad, params_signedWeight, CLAMP, ROUNDWIDE, OUTWIDE, OUTWIDE, NOOUT, TAKEWIDE, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, KEEP, DONE, GRAD)
+#define WIDE(sum, each, grad, OUT_, DENOMINATOR, SOFTPLUS, MODULATE, VALUES, GRAD) \
+	VARIANT(sum, params_weight, CLAMP, ROUNDWIDE, OUT_, OUT_, NOOUT, KEPT, LOGKEPT, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, VALUES, SUM) \
+	VARIANT(each, params_weight, CLAMP, ROUNDWIDE, OUT_, OUT_, NOOUT, KEPT, LOGKEPT, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, VALUES, EACHWIDE) \
+	VARIANT(grad, params_signedWeight, CLAMP, ROUNDWIDE, OUTWIDE, OUTWIDE, NOOUT, TAKEWIDE, LOGM, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, DONE, GRAD)
 
-// LATER: the loss must wait for REST.
-#define LATER(sum, each, grad, CLAMP, OUTFIRST, OUT_, OUTLAST, DENOMINATOR, SOFTPLUS, MODULATE, KEEP, REST, RESTGRAD, GRAD) \
-	VARIANT(sum, params_weight, CLAMP, ROUNDWIDE, OUTFIRST, OUT_, OUTLAST, TAKEWIDE, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, KEEP, REST, LATERSUM) \
-	VARIANT(each, params_weight, CLAMP, ROUNDWIDE, OUTFIRST, OUT_, OUTLAST, TAKEWIDE, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, KEEP, REST, LATEREACH) \
-	VARIANT(grad, params_signedWeight, CLAMP, ROUNDWIDE, OUTFIRST, OUT_, OUTLAST, TAKEWIDE, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, KEEP, RESTGRAD, GRAD)
+// LATER: REST comes before the loss.
+#define LATER(sum, each, grad, CLAMP, OUTFIRST, OUT_, OUTLAST, DENOMINATOR, SOFTPLUS, MODULATE, REST, RESTGRAD, GRAD) \
+	VARIANT(sum, params_weight, CLAMP, ROUNDWIDE, OUTFIRST, OUT_, OUTLAST, TAKEWIDE, LOGM, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, REST, LATERSUM) \
+	VARIANT(each, params_weight, CLAMP, ROUNDWIDE, OUTFIRST, OUT_, OUTLAST, TAKEWIDE, LOGM, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, REST, LATEREACH) \
+	VARIANT(grad, params_signedWeight, CLAMP, ROUNDWIDE, OUTFIRST, OUT_, OUTLAST, TAKEWIDE, LOGM, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, RESTGRAD, GRAD)
 
 #define LATERSUM \
-	LEAVE(LATERVALUE) \
+	VALUES \
 	SUM
 
 #define LATEREACH \
-	LEAVE(LATERVALUE) \
+	VALUES \
 	EACHWIDE
 
 // Sum, each and grad; DENOMINATOR, MODULATE.
-PLAIN(plain15Sum, plain15Each, plain15Grad, BYONEANDHALF, MODULATED)
+PLAIN(plain15Sum, plain15Each, plain15Grad, BYONEANDHALF, NOMODULATE)
 PLAIN(plain2Sum, plain2Each, plain2Grad, BYSECOND, MODULATE)
 PLAIN(plain3Sum, plain3Each, plain3Grad, BYTHIRD, MODULATE3)
 PLAIN(plain4Sum, plain4Each, plain4Grad, BYFOURTH, MODULATE4)
 
-// OUT_ (of sum and each), DENOMINATOR, SOFTPLUS, MODULATE, VALUE (of sum and each), KEEP and GRAD (of grad).
-WIDE(wide0Sum, wide0Each, wide0Grad, OUTPARTS, BYNONE, SOFTPLUSZERO, NOMODULATE, NOTHING, NOTHING, GRADZERO)
-WIDE(wide05Sum, wide05Each, wide05Grad, OUTWIDE, BYHALF, SOFTPLUSWIDE, MODULATED, VALUE, KEEPM, GRADWIDE)
-WIDE(wide1Sum, wide1Each, wide1Grad, OUTWIDE, BYFIRST, SOFTPLUSWIDE, MODULATE, VALUE, KEEPM, GRADWIDE)
+// OUT_ (of sum and each), DENOMINATOR, SOFTPLUS, MODULATE, VALUES (of sum and each) and GRAD (of grad).
+WIDE(wide0Sum, wide0Each, wide0Grad, OUTPARTS, BYNONE, SOFTPLUSZERO, NOMODULATE, DONE, GRADZERO)
+WIDE(wide05Sum, wide05Each, wide05Grad, OUTWIDE, BYHALF, SOFTPLUSWIDE, NOMODULATE, VALUES, GRADWIDE)
+WIDE(wide1Sum, wide1Each, wide1Grad, OUTWIDE, BYFIRST, SOFTPLUSWIDE, MODULATE, VALUES, GRADWIDE)
 
-// CLAMP, OUTFIRST, OUT_, OUTLAST, DENOMINATOR, SOFTPLUS, MODULATE, KEEP, REST, RESTGRAD, GRAD.
-LATER(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, OUTWIDE, KEEPT, KEEPNONE, BYNONE, LOG1PWIDE, NOMODULATE, NOTHING, POWERED, POWEREDSLOPE, GRADANY)
-LATER(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, OUTWIDE, OUTWIDE, NOOUT, BYZEROTH, SOFTPLUSWIDE, MODULATED, KEEPM, CLIP, CLIP, GRADZEROCLIP)
-LATER(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, OUTWIDE, OUTWIDE, NOOUT, BYFIRST, SOFTPLUSWIDE, MODULATE, KEEPM, CLIP, CLIP, GRADCLIP)
-LATER(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, OUTCLIP2, OUTCLIP2, NOOUT, BYSECOND, SOFTPLUSCLIP2, MODULATE, KEEPM, CLIP, CLIP, GRADCLIP)
-LATER(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, OUTWIDE, KEEPT, KEEPNONE, BYNONE, LOG1PWIDE, NOMODULATE, NOTHING, POWEREDCLIP, POWEREDCLIP, GRADCLIP)
+// CLAMP, OUTFIRST, OUT_, OUTLAST, DENOMINATOR, SOFTPLUS, MODULATE, REST, RESTGRAD, GRAD.
+LATER(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, OUTWIDE, KEEPT, KEEPNONE, BYNONE, LOG1PWIDE, NOMODULATE, POWERED, POWEREDSLOPE, GRADANY)
+LATER(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, OUTWIDE, OUTWIDE, NOOUT, BYZEROTH, SOFTPLUSWIDE, NOMODULATE, CLIP, CLIP, GRADZEROCLIP)
+LATER(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, OUTWIDE, OUTWIDE, NOOUT, BYFIRST, SOFTPLUSWIDE, MODULATE, CLIP, CLIP, GRADCLIP)
+LATER(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, OUTCLIP2, OUTCLIP2, NOOUT, BYSECONDWIDE, SOFTPLUSCLIP2, MODULATE, CLIP, CLIP, GRADCLIP)
+LATER(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, OUTWIDE, KEEPT, KEEPNONE, BYNONE, LOG1PWIDE, NOMODULATE, POWEREDCLIP, POWEREDCLIP, GRADCLIP)
 
 #include "variants.h"
 
