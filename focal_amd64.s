@@ -814,18 +814,18 @@ sloped: \
 	ROUND \
 	ENTER(SPLIT) \
 	REDUCE(const_kLn2HiNeg) \
+	LOGM(ARG, const_kLogQ4) \
 	REDUCE(const_kLn2LoNeg) \
 	EXPBEGIN \
-	LOGM(ARG, const_kLogQ4) \
-	EXP(const_kExpP3) \
 	LOGM(ARG, const_kLogQ3) \
-	EXP(const_kExpP2) \
+	EXP(const_kExpP3) \
 	LOGM(ARG, const_kLogQ2) \
-	EXP(const_kExpP1) \
+	EXP(const_kExpP2) \
 	LOGM(ARG, const_kLogQ1) \
+	EXP(const_kExpP1) \
+	LOGM(ARG, const_kLogQ0) \
 	EXP(const_kExpP0) \
 	ENTER(EXPMUL) \
-	LOGM(ARG, const_kLogQ0) \
 	DENOMINATOR(EXPEND) \
 	LEAVEBEGIN(ONE) \
 	SOFTPLUS(0, Y0, Y4, MODULATE) \
