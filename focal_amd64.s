@@ -27,12 +27,16 @@
 #define OUT BX // of the step to leave
 #define OLDLABELS R12
 #define STEPS CX // left to do, two per group
-#define ADVANCE R11 // bytes of logits to the next step: 32 or 224; 0 where one step is the group
+#define ADVANCE R11 // cells to the next step: 8 or 56; 0 where one step is the group
 #define COEF R8
 #define PARAMS R13
 #define LEAVING R9 // slots
 #define ENTERING R10
+#define SAFE R15 // of the step to leave: ALL, if nothing may be tiny, or clamped
+#define NEWSAFE AX // of the step to enter, once LIMIT has seen it
 #define ENDS R14 // the last group; assembly that Go calls may use R14, as what calls it loads g again
+
+#define ALL $0xff
 
 // Where the last group is: in place if it is whole, else in a copy.
 #define LASTLOGITS 0(ENDS)
@@ -47,12 +51,11 @@
 #define E(j) (256+32*j)(LEAVING) // e; wide: times 2^64
 #define TS(j) (384+32*j)(LEAVING) // wide: e - 2^n, times 2^64
 #define EF(j) (512+32*j)(LEAVING) // wide: e, at least 2^-27
-#define IN(j) (640+32*j)(LEAVING) // clip: mask of L that was not clamped, if TINY
+#define IN(j) (640+32*j)(LEAVING) // clip: mask of L that was not clamped, unless SAFE
 #define HI(j) (768+32*j)(LEAVING) // general gamma: of gamma * log q
 #define E2(j) (896+32*j)(LEAVING) // e^2; wide: times 2^64
 #define POWEROF2(j) (1024+32*j)(LEAVING) // exponent field of a 2^n; wide: 2^(n+64)
-#define TINY 1152(LEAVING) // not 0: something may be tiny, or clamped
-#define HUGE 1156(LEAVING) // if TINY, not 0: there is a logit of at least 2^20 or NaN
+#define HUGE 1152(LEAVING) // unless SAFE, not 0: there is a logit of at least 2^20 or NaN
 #define SLOT 1216
 
 #define NEWW(j) (0+32*j)(ENTERING)
@@ -62,8 +65,7 @@
 #define NEWEF(j) (512+32*j)(ENTERING)
 #define NEWE2(j) (896+32*j)(ENTERING)
 #define NEWPOWEROF2(j) (1024+32*j)(ENTERING)
-#define NEWTINY 1152(ENTERING)
-#define NEWHUGE 1156(ENTERING)
+#define NEWHUGE 1152(ENTERING)
 
 #define K(k) (32*k)(COEF)
 
@@ -82,9 +84,9 @@
 	ROW(2, Y6, Y10) \
 	ROW(3, Y7, Y11)
 
-// UNLESS: jumps if flag is 0.
-#define UNLESS(flag, label) \
-	CMPL flag, $0 \
+// IFSAFE: jumps if nothing may be tiny, or clamped, in the step to leave.
+#define IFSAFE(label) \
+	CMPL SAFE, ALL \
 	JEQ label
 
 // ---- Entering a step: logits and labels to w, the weight and e ----
@@ -111,13 +113,13 @@
 	VPMAXSD Y6, Y7, Y15 \
 	VPMAXSD Y14, Y15, Y15 \
 	VPCMPGTD Y15, Y13, Y14 \
-	VMOVMSKPS Y14, AX \
-	XORL $0xff, AX \
-	MOVL AX, NEWTINY \
+	VMOVMSKPS Y14, NEWSAFE \
+	CMPL NEWSAFE, ALL \
 	JEQ within \
 	VPCMPGTD K(const_kHuge), Y15, Y15 \
 	VMOVMSKPS Y15, AX \
 	MOVL AX, NEWHUGE \
+	XORL NEWSAFE, NEWSAFE \
 	CLAMP \
 within:
 
@@ -453,7 +455,7 @@ taken:
 	VMOVUPS Y14, IN(j)
 
 #define CLIP \
-	UNLESS(TINY, unclipped) \
+	IFSAFE(unclipped) \
 	VMOVUPS params_clipLow(PARAMS), Y12 \
 	VMOVUPS params_clipHigh(PARAMS), Y13 \
 	LEAVE(CLIPROW) \
@@ -491,7 +493,7 @@ unclipped:
 #define POWER(MEANWHILE) \
 	VPXOR Y15, Y15, Y15 \
 	LEAVE(POWERZ) \
-	UNLESS(TINY, bounded) \
+	IFSAFE(bounded) \
 	VMOVUPS params_right(PARAMS), Y12 \
 	LEAVE(POWERBOUND) \
 bounded: \
@@ -528,7 +530,7 @@ bounded: \
 	VPAND Y13, l, l
 
 #define FLUSH(l0, l1, l2, l3, LIMIT) \
-	UNLESS(TINY, flushed) \
+	IFSAFE(flushed) \
 	VMOVUPS params_tiny(PARAMS), Y12 \
 	FLUSHROW(l0) \
 	FLUSHROW(l1) \
@@ -546,7 +548,7 @@ flushed:
 // ACCUMULATE: T in Y12 to frame_column in the first step of a group; in the second, U
 // to the lanes. In a step that is the group, T is U. Clobbers Y12, Y13.
 #define ACCUMULATE \
-	CMPQ ADVANCE, $32 \
+	CMPQ ADVANCE, $8 \
 	JEQ first \
 	JLT alone \
 	VADDPS frame_column(FRAME), Y12, Y12 \
@@ -585,7 +587,8 @@ reduced:
 	FLUSH(Y0, Y1, Y2, Y3, NOLIMIT) \
 	VMOVUPS params_unscale(PARAMS), Y12 \
 	VMOVUPS K(const_kUnwide), Y13 \
-	LEAVE(ROW)
+	LEAVE(ROW) \
+	LEAQ (OUT)(ADVANCE*4), OUT
 
 #define EACHPLAIN EACH(EACHPLAINROW)
 #define EACHWIDE EACH(EACHWIDEROW)
@@ -683,7 +686,7 @@ reduced:
 #define NOTWIDE
 
 #define FINISH(WEIGHTED, UNWIDE) \
-	UNLESS(TINY, great) \
+	IFSAFE(great) \
 	VMOVUPS K(const_kMagnitude), Y12 \
 	VBROADCASTSS frame_tinyGrad(FRAME), Y13 \
 	LEAVE(WEIGHTED) \
@@ -697,7 +700,8 @@ great: \
 finish: \
 	VBROADCASTSS frame_scale(FRAME), Y12 \
 	VPXOR Y13, Y13, Y13 \
-	LEAVE(SCALED)
+	LEAVE(SCALED) \
+	LEAQ (OUT)(ADVANCE*4), OUT
 
 // GRAD: the losses, and the gradients.
 #define LOSSES(LOSS, LIMIT) \
@@ -742,7 +746,7 @@ finish: \
 #define GRADZEROCLIP \
 	LOSSES(LOSS, NOLIMIT) \
 	SLOPESZERO \
-	UNLESS(TINY, unclamped) \
+	IFSAFE(unclamped) \
 	LEAVE(CLAMPED) \
 unclamped: \
 	FINISH(WEIGHTED, UNWIDE)
@@ -751,7 +755,7 @@ unclamped: \
 	LOSSES(LOSS, NOLIMIT) \
 	SCALEL \
 	SLOPES(K(const_kWide)) \
-	UNLESS(TINY, unclamped) \
+	IFSAFE(unclamped) \
 	LEAVE(SLOPECLIP) \
 	JMP sloped \
 unclamped: \
@@ -881,29 +885,24 @@ TEXT name<>(SB), NOSPLIT|NOFRAME, $0-0 \
 	XCHGQ LEAVING, ENTERING \
 	PCALIGN $64 \
 loop: \
-	UNLESS(TINY, usual) \
+	MOVL NEWSAFE, SAFE \
+	IFSAFE(usual) \
 	CMPL HUGE, $0 \
 	JNE huge \
 usual: \
+	MOVQ LABELS, OLDLABELS \
 	CMPQ STEPS, $3 \
 	JLE ending \
 advance: \
-	MOVQ ADVANCE, AX \
-	ADDQ AX, LOGITS \
-	SHRQ $2, AX \
-	ADDQ AX, LABELS \
+	LEAQ (LOGITS)(ADVANCE*4), LOGITS \
+	ADDQ ADVANCE, LABELS \
 entering: \
 	BOTH(WEIGHTS, CLAMP, ROUND, OUT_, LOGFIRST, ARG, DENOMINATOR, ONE, SOFTPLUS, MODULATE) \
 left: \
 	REST \
 	MODE \
 	XCHGQ LEAVING, ENTERING \
-	ADDQ ADVANCE, OUT \
-	MOVQ ADVANCE, AX \
-	SHRQ $2, AX \
-	ADDQ AX, OLDLABELS \
-	NEGQ ADVANCE \
-	ADDQ $256, ADVANCE \
+	XORQ $(8^56), ADVANCE \
 	DECQ STEPS \
 	JNZ loop \
 	RET \
@@ -912,7 +911,6 @@ ending: \
 	CMPQ STEPS, $1 \
 	JEQ last \
 	MOVQ LASTOUT, OUT \
-	MOVQ LASTLABELS, OLDLABELS \
 	JMP advance \
 enterLast: \
 	MOVQ LASTLOGITS, LOGITS \
@@ -1100,7 +1098,6 @@ written:
 
 // RUN: runs the frame's variant, from STEPS and ADVANCE on. Clobbers AX.
 #define RUN \
-	MOVQ LABELS, OLDLABELS \
 	MOVQ frame_p(FRAME), PARAMS \
 	LEAQ variants<>(SB), COEF \
 	MOVQ frame_variant(FRAME), AX \
@@ -1159,7 +1156,7 @@ whole:
 	MOVQ logits+16(FP), LOGITS
 	MOVQ labels+24(FP), LABELS
 	MOVQ R11, STEPS
-	MOVQ $32, ADVANCE
+	MOVL $8, ADVANCE
 	CMPQ STEPS, $2
 	CMOVQEQ R8, LOGITS
 	CMOVQEQ R13, LABELS
