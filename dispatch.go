@@ -221,10 +221,11 @@ func share(workers, tasks int, work func(next func() (task int, ok bool))) {
 const (
 	longRun    = 512
 	stageCells = 2048
+	aheadCells = 128
 )
 
-// The frames of stage in assembly are for that size.
-var _ = [1]int{}[stageCells-2048]
+// The frames of stage in assembly are for that size, and the shifts of archGather for that distance.
+var _, _ = [1]int{}[stageCells-2048], [1]int{}[aheadCells-128]
 
 // block returns the sum of block b and writes its losses or gradients.
 func (f *frame) block(j *job, b int) float64 {
@@ -268,6 +269,10 @@ func (f *frame) block(j *job, b int) float64 {
 // archCount(labels, n, k) counts the labels of each kind among n, at least one and at most labelCells; with those before
 // them there are at least fewLabels, and fewLabels up to the last may be read. If one is of no kind, the counts are fewer
 // than n.
+//
+// archGather(dst, src, stride) is gatherEvery, at least one number, and archScatter(dst, src, stride) scatterEvery. In
+// assembly they begin to fetch what comes aheadCells later, in the next call too: of itself a CPU waits for memory
+// after every call, and asks for less of it at a time.
 //
 // stage(f, j, i, end) is staged with a buffer on the stack, which Go would clear: that took 8 % of the time of a head of
 // 3 x 13 x 13. As it is declared so, staged must let nothing that it gets escape.
@@ -319,28 +324,17 @@ func (j *job) scatter(buf []float32, i int) {
 	}
 }
 
-// gatherEvery copies every stride-th number of src to dst, and scatterEvery the other way: four at a
-// time, so that more of them are on their way from memory.
+// gatherEvery copies every stride-th number of src to dst, and scatterEvery src to every stride-th of dst.
 func gatherEvery(dst, src []float32, stride int) {
-	x := 0
-	for ; x+4 <= len(dst); x += 4 {
-		d, s := dst[x:x+4], src[x*stride:(x+3)*stride+1]
-		d[0], d[1], d[2], d[3] = s[0], s[stride], s[2*stride], s[3*stride]
-	}
-	for ; x < len(dst); x++ {
-		dst[x] = src[x*stride]
-	}
+	_ = src[(len(dst)-1)*stride]
+	raceEvery(src, len(dst), stride, false)
+	archGather(dst, src, stride)
 }
 
 func scatterEvery(dst, src []float32, stride int) {
-	x := 0
-	for ; x+4 <= len(src); x += 4 {
-		d, s := dst[x*stride:(x+3)*stride+1], src[x:x+4]
-		d[0], d[stride], d[2*stride], d[3*stride] = s[0], s[1], s[2], s[3]
-	}
-	for ; x < len(src); x++ {
-		dst[x*stride] = src[x]
-	}
+	_ = dst[(len(src)-1)*stride]
+	raceEvery(dst, len(src), stride, true)
+	archScatter(dst, src, stride)
 }
 
 // run returns the run of cell i and its place there.

@@ -22,13 +22,19 @@ func archKernels() []Kernel {
 	return nil
 }
 
-// archCells, archCount and stage: see dispatch.go.
+// archCells, archCount, archGather, archScatter and stage: see dispatch.go.
 //
 //go:noescape
 func archCells(f *frame, out, logits *float32, labels *uint8, n int) (done, column int)
 
 //go:noescape
 func archCount(labels *uint8, n int, k isa) (positives, ignored, negatives int)
+
+//go:noescape
+func archGather(dst, src []float32, stride int)
+
+//go:noescape
+func archScatter(dst, src []float32, stride int)
 
 //go:noescape
 func stage(f *frame, j *job, i, end int)

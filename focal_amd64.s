@@ -1251,6 +1251,83 @@ TEXT ·stage(SB), 0, $8296-32
 	CALL ·staged(SB)
 	RET
 
+// func archGather(dst, src []float32, stride int)
+TEXT ·archGather(SB), NOSPLIT|NOFRAME, $0-56
+	MOVQ dst_base+0(FP), DI
+	MOVQ dst_len+8(FP), CX
+	MOVQ src_base+24(FP), SI
+	MOVQ src_len+32(FP), R13
+	MOVQ stride+48(FP), R8
+	SHLQ $2, R8
+	MOVL $4, R10
+	MOVQ SI, R12
+	MOVQ R8, DX
+	JMP every<>(SB)
+
+// func archScatter(dst, src []float32, stride int)
+TEXT ·archScatter(SB), NOSPLIT|NOFRAME, $0-56
+	MOVQ dst_base+0(FP), DI
+	MOVQ dst_len+8(FP), R13
+	MOVQ src_base+24(FP), SI
+	MOVQ src_len+32(FP), CX
+	MOVQ stride+48(FP), R10
+	SHLQ $2, R10
+	MOVL $4, R8
+	MOVQ DI, R12
+	MOVQ R10, DX
+	JMP every<>(SB)
+
+// every: copies CX numbers from SI to DI, R8 and R10 bytes apart, and fetches what comes aheadCells later in the tensor,
+// R13 numbers from R12 on, in steps of DX bytes.
+TEXT every<>(SB), NOSPLIT|NOFRAME, $0-0
+	LEAQ (R12)(R13*4), R13
+	MOVQ DX, AX
+	SHLQ $7, AX
+	ADDQ AX, R12
+	LEAQ (DX)(DX*2), AX
+	LEAQ (R8)(R8*2), R9
+	LEAQ (R10)(R10*2), R11
+	SUBQ $4, CX
+	JLT rest
+
+four:
+	CMPQ R12, R13
+	JCC fetched
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(DX*1)
+	PREFETCHT0 (R12)(DX*2)
+	PREFETCHT0 (R12)(AX*1)
+	LEAQ (R12)(DX*4), R12
+
+fetched:
+	MOVL (SI), BX
+	MOVL BX, (DI)
+	MOVL (SI)(R8*1), BX
+	MOVL BX, (DI)(R10*1)
+	MOVL (SI)(R8*2), BX
+	MOVL BX, (DI)(R10*2)
+	MOVL (SI)(R9*1), BX
+	MOVL BX, (DI)(R11*1)
+	LEAQ (SI)(R8*4), SI
+	LEAQ (DI)(R10*4), DI
+	SUBQ $4, CX
+	JGE four
+
+rest:
+	ADDQ $4, CX
+	JEQ copied
+
+one:
+	MOVL (SI), BX
+	MOVL BX, (DI)
+	ADDQ R8, SI
+	ADDQ R10, DI
+	DECQ CX
+	JNZ one
+
+copied:
+	RET
+
 // INSIDE: its 32 bytes from offset k on have all bits in the last k bytes and none before.
 DATA inside<>+32(SB)/8, $-1
 DATA inside<>+40(SB)/8, $-1

@@ -6,7 +6,7 @@ import "unsafe"
 
 func archKernels() []Kernel { return []Kernel{kernelNEON} }
 
-// archCells, archCount and stage: see dispatch.go.
+// archCells, archCount, archGather, archScatter and stage: see dispatch.go.
 func archCells(f *frame, out, logits *float32, labels *uint8, n int) (done, column int) {
 	whole := n / groupCells * groupCells
 	if whole > 0 {
@@ -60,6 +60,12 @@ func tailNEON(f *frame, out, logits []float32, labels []uint8) bool {
 
 //go:noescape
 func archCount(labels *uint8, n int, k isa) (positives, ignored, negatives int)
+
+//go:noescape
+func archGather(dst, src []float32, stride int)
+
+//go:noescape
+func archScatter(dst, src []float32, stride int)
 
 //go:noescape
 func stage(f *frame, j *job, i, end int)

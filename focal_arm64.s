@@ -749,6 +749,53 @@ GLOBL inside<>(SB), RODATA|NOPTR, $64
 	VADD_B16(x, x+1, 5) \
 	VADD_B16(5, 18, 18)
 
+// func archGather(dst, src []float32, stride int)
+TEXT ·archGather(SB), NOSPLIT|NOFRAME, $0-56
+	MOVD dst_base+0(FP), R0
+	MOVD dst_len+8(FP), R2
+	MOVD src_base+24(FP), R1
+	MOVD src_len+32(FP), R5
+	MOVD stride+48(FP), R3
+	LSL $2, R3
+	MOVD $4, R4
+	MOVD R1, R6
+	MOVD R3, R7
+	B every<>(SB)
+
+// func archScatter(dst, src []float32, stride int)
+TEXT ·archScatter(SB), NOSPLIT|NOFRAME, $0-56
+	MOVD dst_base+0(FP), R0
+	MOVD dst_len+8(FP), R5
+	MOVD src_base+24(FP), R1
+	MOVD src_len+32(FP), R2
+	MOVD stride+48(FP), R4
+	LSL $2, R4
+	MOVD $4, R3
+	MOVD R0, R6
+	MOVD R4, R7
+	B every<>(SB)
+
+// every: copies R2 numbers from R1 to R0, R3 and R4 bytes apart, and fetches what comes aheadCells later in the tensor,
+// R5 numbers from R6 on, in steps of R7 bytes.
+TEXT every<>(SB), NOSPLIT|NOFRAME, $0-0
+	ADD R5<<2, R6, R5
+	ADD R7<<7, R6, R6
+
+cell:
+	CMP R5, R6
+	BHS fetched
+	PRFM (R6), PLDL1KEEP
+	ADD R7, R6
+
+fetched:
+	MOVWU (R1), R8
+	MOVW R8, (R0)
+	ADD R3, R1
+	ADD R4, R0
+	SUB $1, R2
+	CBNZ R2, cell
+	RET
+
 // func archCount(labels *uint8, n int, k isa) (positives, ignored, negatives int)
 //
 // A label is 1, -1 or 0 as a signed byte, any other has a greater magnitude: the sum of |y| is that of positives and

@@ -19,7 +19,7 @@ func TestRaceReported(t *testing.T) {
 		haveRace(t, what)
 		return
 	}
-	for _, what := range []string{"none", "grad", "loss", "logits", "labels", "count"} {
+	for _, what := range []string{"none", "grad", "loss", "logits", "labels", "count", "strided logits", "strided grad"} {
 		c := exec.Command(os.Args[0], "-test.run=^TestRaceReported$")
 		c.Env = append(os.Environ(), variable+"="+what)
 		out, err := c.CombinedOutput()
@@ -40,6 +40,9 @@ func haveRace(t *testing.T, what string) {
 		"logits": func() { x[n/2] = 1 },
 		"labels": func() { y[n/2] = 1 },
 		"count":  func() { y[n/2] = 1 },
+
+		"strided logits": func() { x[n/2] = 1 },
+		"strided grad":   func() { out[n/2] = 1 },
 	}[what]
 	l := must(t, 0.25, 2)
 	done := make(chan bool)
@@ -53,6 +56,12 @@ func haveRace(t *testing.T, what string) {
 		err = l.Each(out, x, y)
 	case "count":
 		_, err = Count(y)
+	case "strided logits", "strided grad":
+		h, e := l.Head(Channel{Runs: 1, Len: n / 2, Stride: 2})
+		if e != nil {
+			t.Fatal(e)
+		}
+		_, err = h.SumGrad(out, x, y[:n/2], 1)
 	default:
 		_, err = l.SumGrad(out, x, y, 1)
 	}
