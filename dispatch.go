@@ -222,6 +222,7 @@ const (
 	longRun    = 512
 	stageCells = 2048
 	aheadCells = 128
+	everyCells = 1024 // of one assembly call, which cannot be preempted: 64 KiB in lines of memory
 )
 
 // The frames of stage in assembly are for that size, and the shifts of archGather for that distance.
@@ -328,12 +329,18 @@ func (j *job) scatter(buf []float32, i int) {
 func gatherEvery(dst, src []float32, stride int) {
 	_ = src[(len(dst)-1)*stride]
 	raceEvery(src, len(dst), stride, false)
+	for ; len(dst) > everyCells; dst, src = dst[everyCells:], src[everyCells*stride:] {
+		archGather(dst[:everyCells], src, stride)
+	}
 	archGather(dst, src, stride)
 }
 
 func scatterEvery(dst, src []float32, stride int) {
 	_ = dst[(len(src)-1)*stride]
 	raceEvery(dst, len(src), stride, true)
+	for ; len(src) > everyCells; dst, src = dst[everyCells*stride:], src[everyCells:] {
+		archScatter(dst, src[:everyCells], stride)
+	}
 	archScatter(dst, src, stride)
 }
 

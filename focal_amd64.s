@@ -573,7 +573,7 @@ reduced:
 	TOTAL(Y0, Y1, Y2, Y3) \
 	ACCUMULATE
 
-// EACH: stores the losses; there is no sum.
+// EACH: stores the losses, and moves OUT on; there is no sum.
 #define EACHPLAINROW(j, q, m, t) \
 	VMULPS Y12, q, q \
 	VMOVUPS q, (64*j)(OUT)
@@ -670,8 +670,8 @@ reduced:
 	VMOVUPS K(const_kSlopeL), Y12 \
 	LEAVE(SLOPEL)
 
-// FINISH: scales and stores the gradient m * t. Fused with +0, the last product is +0 where the gradient
-// is, whatever its sign. Clobbers m, Y12-14.
+// FINISH: scales and stores the gradient m * t, and moves OUT on. Fused with +0, the last product is +0 where
+// the gradient is, whatever its sign. Clobbers m, Y12-14.
 #define SCALED(j, q, m, t) \
 	VFMADD213PS Y13, Y12, t \
 	VMOVUPS t, (64*j)(OUT)
