@@ -221,12 +221,12 @@ func share(workers, tasks int, work func(next func() (task int, ok bool))) {
 const (
 	longRun    = 512
 	stageCells = 2048
-	aheadCells = 128
+	aheadCells = 128  // how far ahead strided cells are fetched
 	everyCells = 1024 // of one assembly call, which cannot be preempted: 64 KiB in lines of memory
 )
 
-// The frames of stage in assembly are for that size, and the shifts of archGather for that distance.
-var _, _ = [1]int{}[stageCells-2048], [1]int{}[aheadCells-128]
+// The frames of stage in assembly are for that size.
+var _ = [1]int{}[stageCells-2048]
 
 // block returns the sum of block b and writes its losses or gradients.
 func (f *frame) block(j *job, b int) float64 {
@@ -272,8 +272,8 @@ func (f *frame) block(j *job, b int) float64 {
 // than n.
 //
 // archGather(dst, src, stride) is gatherEvery, at least one number, and archScatter(dst, src, stride) scatterEvery. In
-// assembly they begin to fetch what comes aheadCells later, in the next call too: of itself a CPU waits for memory
-// after every call, and asks for less of it at a time.
+// assembly they begin to fetch the cells that come aheadCells later, also those of the next call: so memory is at work
+// while the kernel runs in between.
 //
 // stage(f, j, i, end) is staged with a buffer on the stack, which Go would clear: that took 8 % of the time of a head of
 // 3 x 13 x 13. As it is declared so, staged must let nothing that it gets escape.

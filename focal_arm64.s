@@ -779,7 +779,8 @@ TEXT ·archScatter(SB), NOSPLIT|NOFRAME, $0-56
 // R5 numbers from R6 on, in steps of R7 bytes.
 TEXT every<>(SB), NOSPLIT|NOFRAME, $0-0
 	ADD R5<<2, R6, R5
-	ADD R7<<7, R6, R6
+	MOVD $const_aheadCells, R8
+	MADD R7, R6, R8, R6
 
 cell:
 	CMP R5, R6

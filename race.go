@@ -19,7 +19,7 @@ func race(out, logits *float32, labels *uint8, n int) {
 	runtime.RaceReadRange(unsafe.Pointer(labels), n)
 }
 
-// raceEvery tells it that n numbers of s, stride apart, are about to be read, or written.
+// raceEvery tells the race detector that n numbers of s, stride apart, are about to be read, or written.
 func raceEvery(s []float32, n, stride int, write bool) {
 	for i := range n {
 		if p := unsafe.Pointer(&s[i*stride]); write {
