@@ -56,6 +56,10 @@
 
 #define K(k) (4*k)(COEF)
 
+// CONST: Z29 = a constant or parameter, once for four rows. ZERO: Z29 = 0.
+#define CONST(at) VBROADCASTSS at, Z29
+#define ZERO VPXORD Z29, Z29, Z29
+
 // A macro for each row and its registers. Of the leaving step: q holds Q, L and the loss; e;
 // low is e^2 (plain), or e times 2^64 (wide); m = a * q^gamma; u is free.
 // Of the entering one: x to r, and p; both are free for the leaving one after SIGN, p if
@@ -75,9 +79,10 @@
 // ---- Entering a step: logits and labels to w and e ----
 
 // LOGIT: x = -|w|.
-#define LOGIT(j, x, p, e, low, u) \
-	VMOVUPS (64*j)(LOGITS), x \
-	VPORD.BCST K(const_kSign), x, x
+#define LOGITROW(j, x, p, e, low, u) VPORD (64*j)(LOGITS), Z29, x
+#define LOGIT \
+	CONST(K(const_kSign)) \
+	ENTER(LOGITROW)
 
 // LABEL, WEIGH and SIGN: the weight, negative for positives and 0 for ignored cells, by the low
 // bits of the label, and w = -z by the sign of the weight. They clobber x, Z29 and Z31.
@@ -125,44 +130,37 @@ within:
 	VPMINSD.BCST params_wrongEnd(PARAMS), x, x
 
 // ROUND: nm = n, in its low bits, for x.
-#define ROUNDBEGIN(magic) \
-	VBROADCASTSS K(magic), Z8 \
-	VMOVAPS Z8, Z9 \
-	VMOVAPS Z8, Z10 \
-	VMOVAPS Z8, Z11
-#define ROUND(j, x, nm, e, low, u) VFMADD231PS.BCST K(const_kLog2E), x, nm
+#define MAGIC(j, x, nm, e, low, u) VMOVAPS Z31, nm
+#define ROUNDROW(j, x, nm, e, low, u) VFMADD231PS Z29, x, nm
+#define ROUND(magic) \
+	VBROADCASTSS K(magic), Z31 \
+	CONST(K(const_kLog2E)) \
+	ENTER(MAGIC) \
+	ENTER(ROUNDROW)
 
-#define ROUNDPLAIN \
-	ROUNDBEGIN(const_kMagicBare) \
-	ENTER(ROUND)
+#define ROUNDPLAIN ROUND(const_kMagicBare)
+#define ROUNDWIDE ROUND(const_kMagicWide)
 
-#define ROUNDWIDE \
-	ROUNDBEGIN(const_kMagicWide) \
-	ENTER(ROUND)
-
-// SPLIT: nm to n; nm is kept.
-#define SPLITPLAIN(j, x, nm, e, low, u) \
+// SPLIT: nm to n; nm is kept. In: Z31 = magic.
+#define SPLIT(j, x, nm, e, low, u) \
 	VMOVUPS nm, NM(j) \
-	VSUBPS.BCST K(const_kMagicBare), nm, nm
-
-#define SPLITWIDE(j, x, nm, e, low, u) \
-	VMOVUPS nm, NM(j) \
-	VSUBPS.BCST K(const_kMagicWide), nm, nm
+	VSUBPS Z31, nm, nm
 
 // REDUCE: x to r for n, in two steps.
-#define REDUCEHIGH(j, x, n, e, low, u) VFMADD231PS.BCST K(const_kLn2HiNeg), n, x
-#define REDUCELOW(j, x, n, e, low, u) VFMADD231PS.BCST K(const_kLn2LoNeg), n, x
+#define REDUCEROW(j, x, n, e, low, u) VFMADD231PS Z29, n, x
+#define REDUCE(k) \
+	CONST(K(k)) \
+	ENTER(REDUCEROW)
 
 // EXP: p = exp(r) - 1, step by step.
+#define EXPP4(j, r, p, e, low, u) VMOVAPS Z29, p
 #define EXPBEGIN \
-	VBROADCASTSS K(const_kExpP4), Z8 \
-	VMOVAPS Z8, Z9 \
-	VMOVAPS Z8, Z10 \
-	VMOVAPS Z8, Z11
-#define EXP3(j, r, p, e, low, u) VFMADD213PS.BCST K(const_kExpP3), r, p
-#define EXP2(j, r, p, e, low, u) VFMADD213PS.BCST K(const_kExpP2), r, p
-#define EXP1(j, r, p, e, low, u) VFMADD213PS.BCST K(const_kExpP1), r, p
-#define EXP0(j, r, p, e, low, u) VFMADD213PS.BCST K(const_kExpP0), r, p
+	CONST(K(const_kExpP4)) \
+	ENTER(EXPP4)
+#define EXPROW(j, r, p, e, low, u) VFMADD213PS Z29, r, p
+#define EXP(k) \
+	CONST(K(k)) \
+	ENTER(EXPROW)
 #define EXPMUL(j, r, p, e, low, u) VMULPS r, p, p
 #define EXPEND(j, r, p, e, low, u) VFMADD213PS r, r, p
 
@@ -170,7 +168,10 @@ within:
 // sum of (wide). Clobbers y (plain) or t (wide).
 #define ONEPLUS(j, x, t, e, low, y) VADDPS ONE, t, y
 #define POWEROF2(j, x, t, e, low, y) VPSLLD $23, NM(j), e
-#define TWOPLUS(j, x, t, e, low, y) VADDPS.BCST K(const_kTwo), t, low
+#define TWOPLUSROW(j, x, t, e, low, y) VADDPS Z29, t, low
+#define TWOPLUS \
+	CONST(K(const_kTwo)) \
+	ENTER(TWOPLUSROW)
 #define SQUAREEXP(j, x, t, e, low, y) VFMADD213PS ONE, t, low
 #define SCALED(j, x, t, e, low, y) VPADDD y, e, e
 #define SCALEDTWICE(j, x, t, e, low, y) \
@@ -179,7 +180,7 @@ within:
 
 #define OUTPLAIN \
 	ENTER(POWEROF2) \
-	ENTER(TWOPLUS) \
+	TWOPLUS \
 	ENTER(ONEPLUS) \
 	ENTER(SQUAREEXP) \
 	ENTER(SCALEDTWICE) \
@@ -192,44 +193,47 @@ within:
 	VMULPS low, t, t \
 	VMOVUPS t, TS(j)
 #define WHOLE(j, x, t, e, low, y) VADDPS t, low, low
-#define LEASTWIDE(j, x, t, e, low, y) VPMAXSD.BCST K(const_kLeastWide), low, e
-#define UNWIDE(j, x, t, e, low, y) VPSUBD.BCST K(const_kWideBits), e, e
+#define LEASTWIDE(j, x, t, e, low, y) VPMAXSD Z29, low, e
+#define UNWIDE(j, x, t, e, low, y) VPSUBD Z29, e, e
 
 #define OUTWIDE \
 	ENTER(POWEROF2WIDE) \
 	ENTER(SCALEDWIDE) \
 	ENTER(WHOLE) \
+	CONST(K(const_kLeastWide)) \
 	ENTER(LEASTWIDE) \
+	CONST(K(const_kWideBits)) \
 	ENTER(UNWIDE)
 
 #define SCALEDSQUARE(j, x, t, e, low, y) \
 	VPSLLD $23, NM(j), e \
-	VPMAXSD.BCST K(const_kLeastSquare), e, e \
+	VPMAXSD Z29, e, e \
 	VPADDD e, e, e \
-	VPSUBD.BCST K(const_kSquareWide), e, e \
+	VPSUBD Z31, e, e \
 	VPADDD e, low, low \
 	VMOVUPS low, SQUAREE(j)
 
 #define OUTCLIP2 \
-	ENTER(TWOPLUS) \
+	TWOPLUS \
 	ENTER(SQUAREEXP) \
+	CONST(K(const_kLeastSquare)) \
+	VBROADCASTSS K(const_kSquareWide), Z31 \
 	ENTER(SCALEDSQUARE) \
 	OUTWIDE
 
 // ---- Leaving a step, row by row ----
 
 // LOG: q = Q for e, step by step.
+#define LOGQ7(j, q, e, low, m, u, x) VMOVAPS Z29, q
+#define LOGROW(j, q, e, low, m, u, x) VFMADD213PS Z29, e, q
+
 #define LOGBEGIN \
-	VBROADCASTSS K(const_kLogQ7), Z0 \
-	VMOVAPS Z0, Z1 \
-	VMOVAPS Z0, Z2 \
-	VMOVAPS Z0, Z3
+	CONST(K(const_kLogQ7)) \
+	LEAVE(LOGQ7)
 
 #define LOG(k) \
-	VFMADD213PS.BCST K(k), Z16, Z0 \
-	VFMADD213PS.BCST K(k), Z17, Z1 \
-	VFMADD213PS.BCST K(k), Z18, Z2 \
-	VFMADD213PS.BCST K(k), Z19, Z3
+	CONST(K(k)) \
+	LEAVE(LOGROW)
 
 // ONSIDE: mask = right where mask is set, else wrong; ONSIDEB with wrong in memory.
 #define ONSIDE(right, wrong, mask) VPTERNLOGD $0xca, wrong, right, mask
@@ -239,87 +243,123 @@ within:
 #define RIGHT(j, mask) VPSRAD $31, W(j), mask
 
 // DENOMINATOR: u = the power of 1+e by which DIVIDE divides. In three steps.
-#define SQUARE1(j, q, e, low, m, u, x) VADDPS.BCST K(const_kTwo), e, u
-#define SQUARE2(j, q, e, low, m, u, x) VFMADD213PS ONE, e, u
-#define CUBE3(j, q, e, low, m, u, x) \
+#define TWOANDE(j, q, e, low, m, u, x) VADDPS Z29, e, u
+#define SQUARE1 \
+	CONST(K(const_kTwo)) \
+	LEAVE(TWOANDE)
+#define SQUARED(j, q, e, low, m, u, x) VFMADD213PS ONE, e, u
+#define SQUARE2 LEAVE(SQUARED)
+#define CUBED(j, q, e, low, m, u, x) \
 	VADDPS ONE, e, Z31 \
 	VMULPS Z31, u, u
-#define FOURTH3(j, q, e, low, m, u, x) VMULPS u, u, u
-#define FIRST1(j, q, e, low, m, u, x) VADDPS ONE, e, u
+#define CUBE3 LEAVE(CUBED)
+#define FOURTHED(j, q, e, low, m, u, x) VMULPS u, u, u
+#define FOURTH3 LEAVE(FOURTHED)
+#define ONEANDE(j, q, e, low, m, u, x) VADDPS ONE, e, u
+#define FIRST1 LEAVE(ONEANDE)
 #define NOROW(j, q, e, low, m, u, x)
+#define DONE
 
 // DIVIDE: m = what of a * q^gamma comes from the division; all of it for gamma 1.5, 0.5 and 0.
 // Clobbers u.
-#define DIVIDE(j, q, e, low, m, u, x) \
+#define QUOTIENT(j, q, e, low, m, u, x) \
 	VMOVUPS A(j), m \
 	VDIVPS u, m, m
+#define DIVIDE LEAVE(QUOTIENT)
 
-#define DIVIDE15(j, q, e, low, m, u, x) \
+#define ONEANDHALF(j, q, e, low, m, u, x) \
 	RIGHT(j, m) \
 	ONSIDE(e, ONE, m) \
 	VDIVPS u, m, m \
 	VSQRTPS m, u \
 	VMULPS u, m, m \
 	VMULPS A(j), m, m
+#define DIVIDE15 LEAVE(ONEANDHALF)
 
-#define DIVIDE05(j, q, e, low, m, u, x) \
+#define HALF(j, q, e, low, m, u, x) \
 	RIGHT(j, m) \
-	ONSIDEB(low, K(const_kWide), m) \
+	ONSIDE(low, Z29, m) \
 	VDIVPS u, m, m \
 	VSQRTPS m, m \
 	VMULPS A(j), m, m
+#define DIVIDE05 \
+	CONST(K(const_kWide)) \
+	LEAVE(HALF)
 
-#define DIVIDE0(j, q, e, low, m, u, x) VMOVUPS A(j), m
+#define WEIGHTS(j, q, e, low, m, u, x) VMOVUPS A(j), m
+#define DIVIDE0 LEAVE(WEIGHTS)
 
 // SOFTPLUS and MODULATE: Q to L, and the rest of m. The plain ones, in steps 2 to 5:
-#define PLAIN2(j, q, e, low, m, u, x) VFMADD213PS e, low, q
-#define CUBED3(j, q, e, low, m, u, x) VMULPS e, low, low
-#define PLAIN4(j, q, e, low, m, u, x) \
+#define PLAINLOG(j, q, e, low, m, u, x) VFMADD213PS e, low, q
+#define PLAIN2 LEAVE(PLAINLOG)
+#define ECUBED(j, q, e, low, m, u, x) VMULPS e, low, low
+#define CUBED3 LEAVE(ECUBED)
+#define PLAINSIDE(j, q, e, low, m, u, x) \
 	RIGHT(j, u) \
-	ONSIDE(low, ONE, u) \
-	VMOVUPS W(j), low
-#define PLAIN5(j, q, e, low, m, u, x) \
-	VPMAXSD.BCST K(const_kZero), low, low \
+	ONSIDE(low, ONE, u)
+#define PLAIN4 LEAVE(PLAINSIDE)
+#define PLAINEND(j, q, e, low, m, u, x) \
+	VPMAXSD W(j), Z29, low \
 	VMULPS u, m, m \
 	VADDPS low, q, q
-#define FOURTH5(j, q, e, low, m, u, x) \
-	VPMAXSD.BCST K(const_kZero), low, low \
-	VMULPS u, m, m \
-	VADDPS low, q, q \
-	VMULPS u, m, m
-#define LOADW4(j, q, e, low, m, u, x) VMOVUPS W(j), u
-#define ADDW5(j, q, e, low, m, u, x) \
-	VPMAXSD.BCST K(const_kZero), u, u \
+#define PLAIN5 \
+	ZERO \
+	LEAVE(PLAINEND)
+#define AGAIN(j, q, e, low, m, u, x) VMULPS u, m, m
+#define FOURTH5 \
+	PLAIN5 \
+	LEAVE(AGAIN)
+#define ADDW(j, q, e, low, m, u, x) \
+	VPMAXSD W(j), Z29, u \
 	VADDPS u, q, q
+#define ADDW5 \
+	ZERO \
+	LEAVE(ADDW)
 
 // The wide ones:
-#define WIDE1(j, q, e, eW, m, u, x) VMULPS e, eW, u
+#define WIDESQUARE(j, q, e, eW, m, u, x) VMULPS e, eW, u
+#define WIDE1 LEAVE(WIDESQUARE)
 // With clip and gamma 2, e^2 is at hand.
-#define SQUARECLIP1(j, q, e, eW, m, u, x) VMOVUPS SQUAREE(j), u
-#define WIDE2(j, q, e, eW, m, u, x) \
+#define TAKESQUARE(j, q, e, eW, m, u, x) VMOVUPS SQUAREE(j), u
+#define SQUARECLIP1 LEAVE(TAKESQUARE)
+#define WIDELOG(j, q, e, eW, m, u, x) \
 	VFMADD213PS TS(j), u, q \
 	VADDPS S(j), q, q
+#define WIDE2 LEAVE(WIDELOG)
 // For gamma 0, e*(2^n + t*2^n) for e^2; and q = a*L from L - 2^n, as a*2^n is exact.
-#define ZERO1(j, q, e, eW, m, u, x) \
+#define ZEROSQUARE(j, q, e, eW, m, u, x) \
 	VMULPS S(j), e, u \
 	VFMADD231PS TS(j), e, u
-#define ZERO2(j, q, e, eW, m, u, x) VFMADD213PS TS(j), u, q
-#define ZERO5(j, q, e, eW, m, u, x) \
+#define ZERO1 LEAVE(ZEROSQUARE)
+#define ZEROLOG(j, q, e, eW, m, u, x) VFMADD213PS TS(j), u, q
+#define ZERO2 LEAVE(ZEROLOG)
+#define ZEROEND(j, q, e, eW, m, u, x) \
 	VMULPS S(j), m, u \
 	VFMADD213PS u, m, q
-#define WIDE3(j, q, e, eW, m, u, x) \
-	VMOVUPS W(j), u \
-	VPMAXSD.BCST K(const_kZero), u, u
-#define WIDE4(j, q, e, eW, m, u, x) VFMADD231PS.BCST K(const_kWide), u, q
-#define FIRST5(j, q, e, eW, m, u, x) \
+#define ZERO5 LEAVE(ZEROEND)
+#define WRONGW(j, q, e, eW, m, u, x) VPMAXSD W(j), Z29, u
+#define WIDE3 \
+	ZERO \
+	LEAVE(WRONGW)
+#define WIDEADD(j, q, e, eW, m, u, x) VFMADD231PS Z29, u, q
+#define WIDE4 \
+	CONST(K(const_kWide)) \
+	LEAVE(WIDEADD)
+#define FIRSTEND(j, q, e, eW, m, u, x) \
 	RIGHT(j, u) \
-	ONSIDEB(eW, K(const_kWide), u) \
+	ONSIDE(eW, Z29, u) \
 	VMULPS u, m, m
-#define SQUARECLIP5(j, q, e, eW, m, u, x) \
+#define FIRST5 \
+	CONST(K(const_kWide)) \
+	LEAVE(FIRSTEND)
+#define SQUAREEND(j, q, e, eW, m, u, x) \
 	RIGHT(j, u) \
-	VMOVUPS SQUAREE(j), Z29 \
-	ONSIDEB(Z29, K(const_kWide), u) \
+	VMOVUPS SQUAREE(j), Z31 \
+	ONSIDE(Z31, Z29, u) \
 	VMULPS u, m, m
+#define SQUARECLIP5 \
+	CONST(K(const_kWide)) \
+	LEAVE(SQUAREEND)
 
 // CLIP: clamps L to the bounds of the label, if it may be beyond; IN = where it was not. Clobbers
 // u, x, Z29, Z31, K1, AX.
@@ -343,20 +383,18 @@ unclipped:
 // POWER: m = a * q^gamma for log1p(e) in q. hi + lo = gamma * log q, exact but for the rounding of
 // lo; hi is in u, lo in m. Clobbers Z4-11, u, Z29, AX. POWERZ: x = min(w, 0), which only has to be bounded if
 // something may be tiny.
-#define POWERZ(j, log, e, eW, lo, hi, x) \
-	VMOVUPS W(j), x \
-	VPMINSD.BCST K(const_kZero), x, x
+#define POWERZ(j, log, e, eW, lo, hi, x) VPMINSD W(j), Z29, x
 #define POWERBOUND(j, log, e, eW, lo, hi, x) VMAXPS.BCST params_right(PARAMS), x, x
 
 #define POWERHILO(j, log, e, eW, lo, hi, x) \
 	VMULPS Z29, x, hi \
 	VFMSUB213PS hi, Z29, x \
-	VPMAXSD.BCST K(const_kWideFloor), log, lo \
-	VFNMADD132PS.BCST params_gammaUnwide(PARAMS), x, lo \
+	VPMAXSD Z31, log, lo \
+	VFNMADD132PS Z8, x, lo \
 	VADDPS hi, lo, x
 
 #define POWERREDUCE(nm, lo, hi, x) \
-	VSUBPS.BCST K(const_kMagicWide), nm, Z29 \
+	VSUBPS Z31, nm, Z29 \
 	VFMADD231PS.BCST K(const_kLn2HiNeg), Z29, hi \
 	VADDPS lo, hi, x \
 	VFMADD231PS.BCST K(const_kLn2LoNeg), Z29, x \
@@ -367,11 +405,14 @@ unclipped:
 	VMULPS A(j), t, m
 
 #define POWER \
+	ZERO \
 	LEAVE(POWERZ) \
 	UNLESS(TINY, bounded) \
 	LEAVE(POWERBOUND) \
 bounded: \
-	VBROADCASTSS params_gamma(PARAMS), Z29 \
+	CONST(params_gamma(PARAMS)) \
+	VBROADCASTSS K(const_kWideFloor), Z31 \
+	VBROADCASTSS params_gammaUnwide(PARAMS), Z8 \
 	LEAVE(POWERHILO) \
 	ROUNDWIDE \
 	POWERREDUCE(Z8, Z12, Z24, Z4) \
@@ -379,10 +420,10 @@ bounded: \
 	POWERREDUCE(Z10, Z14, Z26, Z6) \
 	POWERREDUCE(Z11, Z15, Z27, Z7) \
 	EXPBEGIN \
-	ENTER(EXP3) \
-	ENTER(EXP2) \
-	ENTER(EXP1) \
-	ENTER(EXP0) \
+	EXP(const_kExpP3) \
+	EXP(const_kExpP2) \
+	EXP(const_kExpP1) \
+	EXP(const_kExpP0) \
 	ENTER(EXPMUL) \
 	ENTER(EXPEND) \
 	POWEROUT(0, Z8, Z24, Z12) \
@@ -393,46 +434,52 @@ bounded: \
 // The loss x = q * m, or for gamma 0 q, 0 where that is tiny, and what a mode does besides. The losses of a step
 // are added up while the next one is left: LOSS to ADDUP are spread over that. m is
 // free after LOSS.
-#define LOSS(j, q, e, low, m, u, x) \
+#define PRODUCT(j, q, e, low, m, u, x) \
 	VMULPS m, q, x \
-	VPANDD.BCST K(const_kMagnitude), x, x
+	VPANDD Z29, x, x
+#define LOSS \
+	CONST(K(const_kMagnitude)) \
+	LEAVE(PRODUCT)
 
-#define LOSSZERO(j, q, e, low, m, u, x) VPANDD.BCST K(const_kMagnitude), q, x
+#define PRODUCTZERO(j, q, e, low, m, u, x) VPANDD Z29, q, x
+#define LOSSZERO \
+	CONST(K(const_kMagnitude)) \
+	LEAVE(PRODUCTZERO)
 
 #define NONE(j, q, e, low, m, u, x) \
 	VPXORD q, q, q \
 	VPXORD m, m, m
 
 // ADDUP: U of the losses to the lanes. ADDUP1 leaves out those that are not above tiny, if there may be
-// some. Clobbers Z29, Z31, K1-3, AX.
+// some. Clobbers Z8, Z9, K1-3, AX.
 #define NOTTINY(x, mask) VPCMPD.BCST $5, params_least(PARAMS), x, mask
 
 #define ADDUPTINY \
 	NOTTINY(Z4, K1) \
 	NOTTINY(Z5, K2) \
-	VMOVAPS.Z Z4, K1, Z29 \
-	VMOVAPS.Z Z5, K2, Z31 \
+	VMOVAPS.Z Z4, K1, Z8 \
+	VMOVAPS.Z Z5, K2, Z9 \
 	NOTTINY(Z6, K3) \
 	NOTTINY(Z7, K1) \
-	VADDPS Z6, Z29, K3, Z29 \
-	VADDPS Z7, Z31, K1, Z31
+	VADDPS Z6, Z8, K3, Z8 \
+	VADDPS Z7, Z9, K1, Z9
 
 #define ADDUP1(tiny, added) \
 	KMOVW OLDTINY, AX \
 	TESTL AX, AX \
 	JNE tiny \
-	VADDPS Z4, Z6, Z29 \
-	VADDPS Z5, Z7, Z31 \
+	VADDPS Z4, Z6, Z8 \
+	VADDPS Z5, Z7, Z9 \
 added: \
-	VADDPS Z29, Z31, Z29 \
-	VEXTRACTF64X4 $1, Z29, Y31
+	VADDPS Z8, Z9, Z8 \
+	VEXTRACTF64X4 $1, Z8, Y9
 #define ADDUP2 \
-	VADDPS Z29, Z31, Z29 \
-	VCVTPS2PD Y29, Z29 \
-	VADDPD Z29, LANES, LANES
+	VADDPS Z8, Z9, Z8 \
+	VCVTPS2PD Y8, Z8 \
+	VADDPD Z8, LANES, LANES
 
 #define LOSSES(LOSS, ADDUP1, ADDUP2) \
-	LEAVE(LOSS) \
+	LOSS \
 	ADDUP1(tinyEnd, addedEnd) \
 	ADDUP2
 
@@ -459,19 +506,21 @@ tinyLosses: \
 	VMOVAPS.Z x, K1, x
 
 #define EACHPLAIN(j, q, e, low, m, u, x) \
-	VMULPS.BCST params_unscale(PARAMS), x, u \
+	VMULPS Z29, x, u \
 	VMOVUPS u, (64*j)(OUT)
 
 #define EACHWIDE(j, q, e, low, m, u, x) \
-	VMULPS.BCST K(const_kUnwide), x, u \
-	VMULPS.BCST params_unscale(PARAMS), u, u \
+	VMULPS Z31, x, u \
+	VMULPS Z29, u, u \
 	VMOVUPS u, (64*j)(OUT)
 
 #define WRITE(LOSS, EACH) \
-	LEAVE(LOSS) \
+	LOSS \
 	UNLESS(TINY, flushed) \
 	LEAVE(FLUSH) \
 flushed: \
+	CONST(params_unscale(PARAMS)) \
+	VBROADCASTSS K(const_kUnwide), Z31 \
 	LEAVE(EACH)
 
 #define EACHESPLAIN WRITE(LOSS, EACHPLAIN)
@@ -483,36 +532,56 @@ flushed: \
 #define SLOPE(j, e, one, u, x) \
 	RIGHT(j, u) \
 	VMOVDQA64 u, x \
-	ONSIDEB(e, one, x)
+	ONSIDE(e, one, x)
 
-#define SLOPEPLAIN1(j, q, e, low, m, u, x) \
-	SLOPE(j, e, K(const_kOne), u, x) \
-	VMULPS.BCST params_slopeWrong(PARAMS), e, low
+#define SLOPEROW(j, q, e, low, m, u, x) \
+	SLOPE(j, e, ONE, u, x) \
+	VMULPS Z31, e, low
+#define SLOPEPLAIN1 \
+	VBROADCASTSS params_slopeWrong(PARAMS), Z31 \
+	LEAVE(SLOPEROW)
 
 // For gamma 2.
-#define SLOPETWO1(j, q, e, low, m, u, x) \
-	SLOPE(j, e, K(const_kOne), u, x) \
+#define SLOPETWO(j, q, e, low, m, u, x) \
+	SLOPE(j, e, ONE, u, x) \
 	VADDPS e, e, low
+#define SLOPETWO1 LEAVE(SLOPETWO)
 
 // For gamma 0, where s is 0: all of it.
-#define SLOPEZERO1(j, q, e, eW, m, u, x) SLOPE(j, eW, K(const_kWide), u, x)
-#define SLOPEZERO3(j, q, e, eW, m, u, x) VADDPS ONE, e, e
+#define SLOPEZERO(j, q, e, eW, m, u, x) SLOPE(j, eW, Z29, u, x)
+#define SLOPEZERO1 \
+	CONST(K(const_kWide)) \
+	LEAVE(SLOPEZERO)
 
-#define SLOPEWIDE1(j, q, e, eW, m, u, x) \
-	SLOPE(j, eW, K(const_kWide), u, x) \
-	VMULPS.BCST params_slopeWrong(PARAMS), eW, eW
+#define SLOPEWIDE(j, q, e, eW, m, u, x) \
+	SLOPE(j, eW, Z29, u, x) \
+	VMULPS Z31, eW, eW
+#define SLOPEWIDE1 \
+	CONST(K(const_kWide)) \
+	VBROADCASTSS params_slopeWrong(PARAMS), Z31 \
+	LEAVE(SLOPEWIDE)
 
-#define SLOPE2(j, q, e, low, m, u, x) VPTERNLOGD.BCST $0xac, params_slopeRight(PARAMS), low, u
+#define SLOPEOFL(j, q, e, low, m, u, x) VPTERNLOGD $0xac, Z29, low, u
+#define SLOPE2 \
+	CONST(params_slopeRight(PARAMS)) \
+	LEAVE(SLOPEOFL)
 
-#define SLOPEPLAIN3(j, q, e, low, m, u, x) \
-	VMOVAPS q, low \
-	VADDPS ONE, e, e
+#define ONEPLUSE(j, q, e, low, m, u, x) VADDPS ONE, e, e
+#define SLOPEZERO3 LEAVE(ONEPLUSE)
 
-#define SLOPEWIDE3(j, q, e, low, m, u, x) \
-	VMULPS.BCST K(const_kSlopeL), q, low \
-	VADDPS ONE, e, e
+#define TAKEL(j, q, e, low, m, u, x) VMOVAPS q, low
+#define SLOPEPLAIN3 \
+	LEAVE(TAKEL) \
+	LEAVE(ONEPLUSE)
 
-#define SLOPE4(j, q, e, low, m, u, x) VFMADD231PS low, u, x
+#define SCALEL(j, q, e, low, m, u, x) VMULPS Z29, q, low
+#define SLOPEWIDE3 \
+	CONST(K(const_kSlopeL)) \
+	LEAVE(SCALEL) \
+	LEAVE(ONEPLUSE)
+
+#define SLOPEL(j, q, e, low, m, u, x) VFMADD231PS low, u, x
+#define SLOPE4 LEAVE(SLOPEL)
 
 // What else the slope takes if something may be tiny.
 #define SLOPEPLAINTINY(j, q, e, low, m, u, x) VPMINSD.BCST K(const_kSlopeMax), low, low
@@ -524,30 +593,33 @@ flushed: \
 // the gradient is, whatever its sign. Clobbers u, Z29.
 #define FINISH1(j, q, e, low, m, u, x) VDIVPS e, x, x
 #define FINISH2(j, q, e, low, m, u, x) VMULPS m, x, x
-#define WIDESCALE(j, q, e, low, m, u, x) VPSUBD.BCST K(const_kWideBits), x, x
+#define UNSCALED(j, q, e, low, m, u, x) VPSUBD Z31, x, x
+#define WIDESCALE \
+	VBROADCASTSS K(const_kWideBits), Z31 \
+	LEAVE(UNSCALED)
 #define FINISH3(j, q, e, low, m, u, x) \
-	VFMADD213PS.BCST K(const_kZero), Z29, x \
+	VFMADD213PS Z31, Z29, x \
 	VMOVUPS x, (64*j)(OUT)
 
 // The same with 0 for what is tiny. Clobbers K1-4.
 #define MAGNITUDE(j, q, e, low, m, u, x) VPANDD.BCST K(const_kMagnitude), x, u
 #define GREAT(u, mask) VPCMPD.BCST $5, frame_leastGrad(FRAME), u, mask
 #define FINISHTINY(j, x, mask) \
-	VFMADD213PS.BCST.Z K(const_kZero), Z29, mask, x \
+	VFMADD213PS.Z Z31, Z29, mask, x \
 	VMOVUPS x, (64*j)(OUT)
 
 #define SLOPES(SLOPE1, SLOPE2, SLOPE3, SLOPETINY, SLOPE4) \
-	LEAVE(SLOPE1) \
-	LEAVE(SLOPE2) \
-	LEAVE(SLOPE3) \
+	SLOPE1 \
+	SLOPE2 \
+	SLOPE3 \
 	UNLESS(TINY, moderate) \
 	LEAVE(SLOPETINY) \
 moderate: \
-	LEAVE(SLOPE4) \
+	SLOPE4 \
 	LEAVE(FINISH1)
 
 #define GRADS(SCALE) \
-	VBROADCASTSS frame_scale(FRAME), Z29 \
+	CONST(frame_scale(FRAME)) \
 	UNLESS(TINY, great) \
 	LEAVE(FINISH2) \
 	LEAVE(MAGNITUDE) \
@@ -555,15 +627,17 @@ moderate: \
 	GREAT(Z25, K2) \
 	GREAT(Z26, K3) \
 	GREAT(Z27, OLDTINY) \
-	LEAVE(SCALE) \
+	SCALE \
+	VPXORD Z31, Z31, Z31 \
 	FINISHTINY(0, Z4, K1) \
 	FINISHTINY(1, Z5, K2) \
 	FINISHTINY(2, Z6, K3) \
 	FINISHTINY(3, Z7, OLDTINY) \
 	JMP finished \
 great: \
-	LEAVE(SCALE) \
+	SCALE \
 	LEAVE(FINISH2) \
+	VPXORD Z31, Z31, Z31 \
 	LEAVE(FINISH3) \
 finished:
 
@@ -571,26 +645,26 @@ finished:
 #define SLOPESPLAIN SLOPES(SLOPEPLAIN1, SLOPE2, SLOPEPLAIN3, SLOPEPLAINTINY, SLOPE4)
 #define SLOPESWIDE SLOPES(SLOPEWIDE1, SLOPE2, SLOPEWIDE3, NOROW, SLOPE4)
 #define SLOPESCLIP SLOPES(SLOPEWIDE1, SLOPE2, SLOPEWIDE3, SLOPECLIPTINY, SLOPE4)
-#define SLOPESZERO SLOPES(SLOPEZERO1, NOROW, SLOPEZERO3, NOROW, NOROW)
-#define SLOPESZEROCLIP SLOPES(SLOPEZERO1, NOROW, SLOPEZERO3, SLOPECLIPTINY, NOROW)
-#define GRADSPLAIN GRADS(NOROW)
+#define SLOPESZERO SLOPES(SLOPEZERO1, DONE, SLOPEZERO3, NOROW, DONE)
+#define SLOPESZEROCLIP SLOPES(SLOPEZERO1, DONE, SLOPEZERO3, SLOPECLIPTINY, DONE)
+#define GRADSPLAIN GRADS(DONE)
 #define GRADSWIDE GRADS(WIDESCALE)
 
 // ---- A step entered, a step left, and both at once ----
 
 // ENTERFIRST: labels and logits to exp(r) - 1 of the entering step.
-#define ENTERFIRST(CLAMP, ROUND, SPLIT) \
-	ENTER(LOGIT) \
+#define ENTERFIRST(CLAMP, ROUND) \
+	LOGIT \
 	LIMIT(CLAMP, withinFirst) \
 	ROUND \
 	ENTER(SPLIT) \
-	ENTER(REDUCEHIGH) \
-	ENTER(REDUCELOW) \
+	REDUCE(const_kLn2HiNeg) \
+	REDUCE(const_kLn2LoNeg) \
 	EXPBEGIN \
-	ENTER(EXP3) \
-	ENTER(EXP2) \
-	ENTER(EXP1) \
-	ENTER(EXP0) \
+	EXP(const_kExpP3) \
+	EXP(const_kExpP2) \
+	EXP(const_kExpP1) \
+	EXP(const_kExpP0) \
 	ENTER(EXPMUL) \
 	ENTER(EXPEND) \
 	ENTER(LABEL) \
@@ -600,74 +674,73 @@ finished:
 // LEAVELAST: of the leaving step L, unless ROW3 to ROW5 come later, and m; of the one before that the
 // losses are added up. D and ROW are the steps of DENOMINATOR, DIVIDE, and SOFTPLUS and MODULATE.
 #define LEAVELAST(LOSS, ADDUP1, ADDUP2, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
-	LEAVE(LOSS) \
+	LOSS \
 	LOGBEGIN \
-	LEAVE(D1) \
+	D1 \
 	LOG(const_kLogQ6) \
-	LEAVE(D2) \
+	D2 \
 	LOG(const_kLogQ5) \
-	LEAVE(D3) \
-	LEAVE(D4) \
+	D3 \
+	D4 \
 	ADDUP1(tinyLast, addedLast) \
 	LOG(const_kLogQ4) \
 	ADDUP2 \
 	LOG(const_kLogQ3) \
 	LOG(const_kLogQ2) \
 	LOG(const_kLogQ1) \
-	LEAVE(ROW1) \
+	ROW1 \
 	LOG(const_kLogQ0) \
-	LEAVE(ROW2) \
-	LEAVE(ROW3) \
-	LEAVE(ROW4) \
-	LEAVE(ROW5)
+	ROW2 \
+	ROW3 \
+	ROW4 \
+	ROW5
 
 // BOTH: both at once. The order is measured.
-#define BOTH(LOSS, ADDUP1, ADDUP2, CLAMP, ROUND, SPLIT, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
-	LEAVE(LOSS) \
+#define BOTH(LOSS, ADDUP1, ADDUP2, CLAMP, ROUND, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
+	LOSS \
 	LOGBEGIN \
 	LOG(const_kLogQ6) \
-	LEAVE(D1) \
-	LEAVE(D2) \
-	LEAVE(D3) \
+	D1 \
+	D2 \
+	D3 \
 	LOG(const_kLogQ5) \
-	LEAVE(D4) \
+	D4 \
 	ADDUP1(tinyLosses, addedLosses) \
 	LOG(const_kLogQ4) \
-	ENTER(LOGIT) \
+	LOGIT \
 	ADDUP2 \
 	LIMIT(CLAMP, within) \
 	ROUND \
 	ENTER(SPLIT) \
-	ENTER(REDUCEHIGH) \
-	ENTER(REDUCELOW) \
+	REDUCE(const_kLn2HiNeg) \
+	REDUCE(const_kLn2LoNeg) \
 	EXPBEGIN \
 	LOG(const_kLogQ3) \
-	ENTER(EXP3) \
-	ENTER(EXP2) \
+	EXP(const_kExpP3) \
+	EXP(const_kExpP2) \
 	LOG(const_kLogQ2) \
 	LOG(const_kLogQ1) \
-	ENTER(EXP1) \
-	ENTER(EXP0) \
-	LEAVE(ROW1) \
+	EXP(const_kExpP1) \
+	EXP(const_kExpP0) \
+	ROW1 \
 	LOG(const_kLogQ0) \
 	ENTER(EXPMUL) \
-	LEAVE(ROW2) \
-	LEAVE(ROW3) \
+	ROW2 \
+	ROW3 \
 	ENTER(EXPEND) \
-	LEAVE(ROW4) \
+	ROW4 \
 	ENTER(LABEL) \
 	WEIGH \
-	LEAVE(ROW5) \
+	ROW5 \
 	SIGN
 
 // What comes between that and the mode.
-#define DONE
 #define KEEPT(j, r, t, e, low, u) VMOVUPS t, T0(j)
 #define POWERED \
 	ENTER(KEEPT) \
 	POWER \
-	LEAVE(WIDE3) \
-	LEAVE(WIDE4)
+	WIDE3 \
+	WIDE4
 #define POWEREDCLIP \
 	POWERED \
 	CLIP
@@ -701,11 +774,11 @@ TEXT tame<>(SB), NOSPLIT|NOFRAME, $0-0
 
 // A variant: returns the steps left in STEPS, 0 unless it met a special logit. OUT_ after the last step
 // is for nothing, as there is no next.
-#define VARIANT(name, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUND, SPLIT, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5, REST, MODE, BACK, OUT_, AFTER) \
+#define VARIANT(name, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUND, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5, REST, MODE, BACK, OUT_, AFTER) \
 TEXT name<>(SB), NOSPLIT|NOFRAME, $0-0 \
 	LEAVE(NONE) \
 	KXORW OLDTINY, OLDTINY, OLDTINY \
-	ENTERFIRST(CLAMP, ROUND, SPLIT) \
+	ENTERFIRST(CLAMP, ROUND) \
 	OUT_ \
 	KMOVW NEWTINY, TINY \
 	XCHGQ LEAVING, ENTERING \
@@ -720,7 +793,7 @@ usual: \
 	ADDQ $64, LABELS \
 	ADDQ $256, LOGITS \
 entering: \
-	BOTH(LOSS, ADDUP1, ADDUP2, CLAMP, ROUND, SPLIT, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
+	BOTH(LOSS, ADDUP1, ADDUP2, CLAMP, ROUND, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
 left: \
 	REST \
 	MODE \
@@ -751,35 +824,35 @@ ending: \
 last: \
 	MOVQ LASTOUT, OUT \
 	MOVQ LASTLABELS, OLDLABELS \
-	ENTER(NOTENTERED) \
 	LEAVELAST(LOSS, ADDUP1, ADDUP2, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
+	ENTER(NOTENTERED) \
 	JMP left
 
 #define PLAIN(sum, each, grad, D1, D2, D3, D4, ROW3, ROW4, ROW5, SLOPES) \
-	VARIANT(sum, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDPLAIN, SPLITPLAIN, D1, D2, D3, D4, NOROW, PLAIN2, ROW3, ROW4, ROW5, DONE, DONE, DONE, OUTPLAIN, DONE) \
-	VARIANT(each, NOROW, NOADDUP1, NOADDUP2, NOTINY, CLAMP, ROUNDPLAIN, SPLITPLAIN, D1, D2, D3, D4, NOROW, PLAIN2, ROW3, ROW4, ROW5, DONE, EACHESPLAIN, DONE, OUTPLAIN, DONE) \
-	VARIANT(grad, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDPLAIN, SPLITPLAIN, D1, D2, D3, D4, NOROW, PLAIN2, ROW3, ROW4, ROW5, DONE, SLOPES, DONE, OUTPLAIN, GRADSPLAIN)
+	VARIANT(sum, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDPLAIN, D1, D2, D3, D4, DONE, PLAIN2, ROW3, ROW4, ROW5, DONE, DONE, DONE, OUTPLAIN, DONE) \
+	VARIANT(each, DONE, NOADDUP1, NOADDUP2, NOTINY, CLAMP, ROUNDPLAIN, D1, D2, D3, D4, DONE, PLAIN2, ROW3, ROW4, ROW5, DONE, EACHESPLAIN, DONE, OUTPLAIN, DONE) \
+	VARIANT(grad, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDPLAIN, D1, D2, D3, D4, DONE, PLAIN2, ROW3, ROW4, ROW5, DONE, SLOPES, DONE, OUTPLAIN, GRADSPLAIN)
 
 #define WIDE(sum, each, grad, LOSS, CLAMP, D1, D2, D3, ROW1, ROW2, ROW3, ROW4, ROW5, REST, EACHES, SLOPES, BACK, OUT_) \
-	VARIANT(sum, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDWIDE, SPLITWIDE, D1, D2, NOROW, D3, ROW1, ROW2, ROW3, ROW4, ROW5, REST, DONE, BACK, OUT_, DONE) \
-	VARIANT(each, NOROW, NOADDUP1, NOADDUP2, NOTINY, CLAMP, ROUNDWIDE, SPLITWIDE, D1, D2, NOROW, D3, ROW1, ROW2, ROW3, ROW4, ROW5, REST, EACHES, BACK, OUT_, DONE) \
-	VARIANT(grad, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDWIDE, SPLITWIDE, D1, D2, NOROW, D3, ROW1, ROW2, ROW3, ROW4, ROW5, REST, SLOPES, BACK, OUT_, GRADSWIDE)
+	VARIANT(sum, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDWIDE, D1, D2, DONE, D3, ROW1, ROW2, ROW3, ROW4, ROW5, REST, DONE, BACK, OUT_, DONE) \
+	VARIANT(each, DONE, NOADDUP1, NOADDUP2, NOTINY, CLAMP, ROUNDWIDE, D1, D2, DONE, D3, ROW1, ROW2, ROW3, ROW4, ROW5, REST, EACHES, BACK, OUT_, DONE) \
+	VARIANT(grad, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDWIDE, D1, D2, DONE, D3, ROW1, ROW2, ROW3, ROW4, ROW5, REST, SLOPES, BACK, OUT_, GRADSWIDE)
 
 // Sum, each and grad; the denominator by D1 to D4, and between the others ROW3 to ROW5; SLOPES (of grad).
-PLAIN(plain15Sum, plain15Each, plain15Grad, FIRST1, NOROW, NOROW, DIVIDE15, NOROW, LOADW4, ADDW5, SLOPESPLAIN)
-PLAIN(plain2Sum, plain2Each, plain2Grad, SQUARE1, SQUARE2, NOROW, DIVIDE, NOROW, PLAIN4, PLAIN5, SLOPESTWO)
+PLAIN(plain15Sum, plain15Each, plain15Grad, FIRST1, DONE, DONE, DIVIDE15, DONE, DONE, ADDW5, SLOPESPLAIN)
+PLAIN(plain2Sum, plain2Each, plain2Grad, SQUARE1, SQUARE2, DONE, DIVIDE, DONE, PLAIN4, PLAIN5, SLOPESTWO)
 PLAIN(plain3Sum, plain3Each, plain3Grad, SQUARE1, SQUARE2, CUBE3, DIVIDE, CUBED3, PLAIN4, PLAIN5, SLOPESPLAIN)
-PLAIN(plain4Sum, plain4Each, plain4Grad, SQUARE1, SQUARE2, FOURTH3, DIVIDE, NOROW, PLAIN4, FOURTH5, SLOPESPLAIN)
+PLAIN(plain4Sum, plain4Each, plain4Grad, SQUARE1, SQUARE2, FOURTH3, DIVIDE, DONE, PLAIN4, FOURTH5, SLOPESPLAIN)
 
 // LOSS, CLAMP; D1, D2, D4 (as D3); ROW1 to ROW5; REST, EACHES (of each), SLOPES (of grad), BACK, OUT_.
-WIDE(wide0Sum, wide0Each, wide0Grad, LOSSZERO, CLAMP, NOROW, NOROW, DIVIDE0, ZERO1, ZERO2, WIDE3, WIDE4, ZERO5, DONE, EACHESZERO, SLOPESZERO, DONE, OUTWIDE)
-WIDE(wide05Sum, wide05Each, wide05Grad, LOSS, CLAMP, FIRST1, NOROW, DIVIDE05, WIDE1, WIDE2, WIDE3, WIDE4, NOROW, DONE, EACHESWIDE, SLOPESWIDE, DONE, OUTWIDE)
-WIDE(wide1Sum, wide1Each, wide1Grad, LOSS, CLAMP, FIRST1, NOROW, DIVIDE, WIDE1, WIDE2, WIDE3, WIDE4, FIRST5, DONE, EACHESWIDE, SLOPESWIDE, DONE, OUTWIDE)
-WIDE(wideAnySum, wideAnyEach, wideAnyGrad, LOSS, CLAMP, NOROW, NOROW, NOROW, WIDE1, WIDE2, NOROW, NOROW, NOROW, POWERED, EACHESWIDE, SLOPESWIDE, TAKEN, OUTWIDE)
-WIDE(clip0Sum, clip0Each, clip0Grad, LOSS, CLAMPCLIP, NOROW, NOROW, DIVIDE0, WIDE1, WIDE2, WIDE3, WIDE4, NOROW, CLIP, EACHESWIDE, SLOPESZEROCLIP, DONE, OUTWIDE)
-WIDE(clip1Sum, clip1Each, clip1Grad, LOSS, CLAMPCLIP, FIRST1, NOROW, DIVIDE, WIDE1, WIDE2, WIDE3, WIDE4, FIRST5, CLIP, EACHESWIDE, SLOPESCLIP, DONE, OUTWIDE)
+WIDE(wide0Sum, wide0Each, wide0Grad, LOSSZERO, CLAMP, DONE, DONE, DIVIDE0, ZERO1, ZERO2, WIDE3, WIDE4, ZERO5, DONE, EACHESZERO, SLOPESZERO, DONE, OUTWIDE)
+WIDE(wide05Sum, wide05Each, wide05Grad, LOSS, CLAMP, FIRST1, DONE, DIVIDE05, WIDE1, WIDE2, WIDE3, WIDE4, DONE, DONE, EACHESWIDE, SLOPESWIDE, DONE, OUTWIDE)
+WIDE(wide1Sum, wide1Each, wide1Grad, LOSS, CLAMP, FIRST1, DONE, DIVIDE, WIDE1, WIDE2, WIDE3, WIDE4, FIRST5, DONE, EACHESWIDE, SLOPESWIDE, DONE, OUTWIDE)
+WIDE(wideAnySum, wideAnyEach, wideAnyGrad, LOSS, CLAMP, DONE, DONE, DONE, WIDE1, WIDE2, DONE, DONE, DONE, POWERED, EACHESWIDE, SLOPESWIDE, TAKEN, OUTWIDE)
+WIDE(clip0Sum, clip0Each, clip0Grad, LOSS, CLAMPCLIP, DONE, DONE, DIVIDE0, WIDE1, WIDE2, WIDE3, WIDE4, DONE, CLIP, EACHESWIDE, SLOPESZEROCLIP, DONE, OUTWIDE)
+WIDE(clip1Sum, clip1Each, clip1Grad, LOSS, CLAMPCLIP, FIRST1, DONE, DIVIDE, WIDE1, WIDE2, WIDE3, WIDE4, FIRST5, CLIP, EACHESWIDE, SLOPESCLIP, DONE, OUTWIDE)
 WIDE(clip2Sum, clip2Each, clip2Grad, LOSS, CLAMPCLIP, SQUARE1, SQUARE2, DIVIDE, SQUARECLIP1, WIDE2, WIDE3, WIDE4, SQUARECLIP5, CLIP, EACHESWIDE, SLOPESCLIP, DONE, OUTCLIP2)
-WIDE(clipAnySum, clipAnyEach, clipAnyGrad, LOSS, CLAMPCLIP, NOROW, NOROW, NOROW, WIDE1, WIDE2, NOROW, NOROW, NOROW, POWEREDCLIP, EACHESWIDE, SLOPESCLIP, TAKEN, OUTWIDE)
+WIDE(clipAnySum, clipAnyEach, clipAnyGrad, LOSS, CLAMPCLIP, DONE, DONE, DONE, WIDE1, WIDE2, DONE, DONE, DONE, POWEREDCLIP, EACHESWIDE, SLOPESCLIP, TAKEN, OUTWIDE)
 
 #include "variants.h"
 
