@@ -698,41 +698,41 @@ finished:
 // BOTH: both at once. The order is measured.
 #define BOTH(LOSS, ADDUP1, ADDUP2, CLAMP, ROUND, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
 	LOSS \
-	LOGBEGIN \
-	LOG(const_kLogQ6) \
-	D1 \
-	D2 \
-	D3 \
-	LOG(const_kLogQ5) \
-	D4 \
 	ADDUP1(tinyLosses, addedLosses) \
-	LOG(const_kLogQ4) \
 	LOGIT \
+	LOGBEGIN \
 	ADDUP2 \
 	LIMIT(CLAMP, within) \
 	ROUND \
 	ENTER(SPLIT) \
+	LOG(const_kLogQ6) \
+	D1 \
 	REDUCE(const_kLn2HiNeg) \
 	REDUCE(const_kLn2LoNeg) \
 	EXPBEGIN \
-	LOG(const_kLogQ3) \
 	EXP(const_kExpP3) \
+	D2 \
+	LOG(const_kLogQ5) \
+	LOG(const_kLogQ4) \
 	EXP(const_kExpP2) \
-	LOG(const_kLogQ2) \
-	LOG(const_kLogQ1) \
 	EXP(const_kExpP1) \
 	EXP(const_kExpP0) \
-	ROW1 \
-	LOG(const_kLogQ0) \
 	ENTER(EXPMUL) \
-	ROW2 \
-	ROW3 \
+	LOG(const_kLogQ3) \
 	ENTER(EXPEND) \
-	ROW4 \
+	D3 \
+	D4 \
 	ENTER(LABEL) \
 	WEIGH \
-	ROW5 \
-	SIGN
+	SIGN \
+	LOG(const_kLogQ2) \
+	LOG(const_kLogQ1) \
+	ROW1 \
+	LOG(const_kLogQ0) \
+	ROW2 \
+	ROW3 \
+	ROW4 \
+	ROW5
 
 // What comes between that and the mode.
 #define KEEPT(j, r, t, e, low, u) VMOVUPS t, T0(j)
