@@ -435,13 +435,13 @@ bounded: \
 // are added up while the next one is left: LOSS to ADDUP are spread over that. m is
 // free after LOSS.
 #define PRODUCT(j, q, e, low, m, u, x) \
-	VMULPS m, q, x \
-	VPANDD Z29, x, x
+	VMULPS m, q, u \
+	VPANDD Z29, u, u
 #define LOSS \
 	CONST(K(const_kMagnitude)) \
 	LEAVE(PRODUCT)
 
-#define PRODUCTZERO(j, q, e, low, m, u, x) VPANDD Z29, q, x
+#define PRODUCTZERO(j, q, e, low, m, u, x) VPANDD Z29, q, u
 #define LOSSZERO \
 	CONST(K(const_kMagnitude)) \
 	LEAVE(PRODUCTZERO)
@@ -455,21 +455,21 @@ bounded: \
 #define NOTTINY(x, mask) VPCMPD.BCST $5, params_least(PARAMS), x, mask
 
 #define ADDUPTINY \
-	NOTTINY(Z4, K1) \
-	NOTTINY(Z5, K2) \
-	VMOVAPS.Z Z4, K1, Z8 \
-	VMOVAPS.Z Z5, K2, Z9 \
-	NOTTINY(Z6, K3) \
-	NOTTINY(Z7, K1) \
-	VADDPS Z6, Z8, K3, Z8 \
-	VADDPS Z7, Z9, K1, Z9
+	NOTTINY(Z24, K1) \
+	NOTTINY(Z25, K2) \
+	VMOVAPS.Z Z24, K1, Z8 \
+	VMOVAPS.Z Z25, K2, Z9 \
+	NOTTINY(Z26, K3) \
+	NOTTINY(Z27, K1) \
+	VADDPS Z26, Z8, K3, Z8 \
+	VADDPS Z27, Z9, K1, Z9
 
 #define ADDUP1(tiny, added) \
 	KMOVW OLDTINY, AX \
 	TESTL AX, AX \
 	JNE tiny \
-	VADDPS Z4, Z6, Z8 \
-	VADDPS Z5, Z7, Z9 \
+	VADDPS Z24, Z26, Z8 \
+	VADDPS Z25, Z27, Z9 \
 added: \
 	VADDPS Z8, Z9, Z8 \
 	VEXTRACTF64X4 $1, Z8, Y9
@@ -502,15 +502,15 @@ tinyLosses: \
 
 // Each writes the losses at once.
 #define FLUSH(j, q, e, low, m, u, x) \
-	NOTTINY(x, K1) \
-	VMOVAPS.Z x, K1, x
+	NOTTINY(u, K1) \
+	VMOVAPS.Z u, K1, u
 
 #define EACHPLAIN(j, q, e, low, m, u, x) \
-	VMULPS Z29, x, u \
+	VMULPS Z29, u, u \
 	VMOVUPS u, (64*j)(OUT)
 
 #define EACHWIDE(j, q, e, low, m, u, x) \
-	VMULPS Z31, x, u \
+	VMULPS Z31, u, u \
 	VMULPS Z29, u, u \
 	VMOVUPS u, (64*j)(OUT)
 
@@ -675,16 +675,16 @@ finished:
 // losses are added up. D and ROW are the steps of DENOMINATOR, DIVIDE, and SOFTPLUS and MODULATE.
 #define LEAVELAST(LOSS, ADDUP1, ADDUP2, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
 	LOSS \
+	ADDUP1(tinyLast, addedLast) \
 	LOGBEGIN \
 	D1 \
 	LOG(const_kLogQ6) \
+	ADDUP2 \
 	D2 \
 	LOG(const_kLogQ5) \
 	D3 \
 	D4 \
-	ADDUP1(tinyLast, addedLast) \
 	LOG(const_kLogQ4) \
-	ADDUP2 \
 	LOG(const_kLogQ3) \
 	LOG(const_kLogQ2) \
 	LOG(const_kLogQ1) \
