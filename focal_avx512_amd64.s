@@ -697,29 +697,29 @@ finished:
 
 // BOTH: both at once. The order is measured.
 #define BOTH(LOSS, ADDUP1, ADDUP2, CLAMP, ROUND, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
+	LOGIT \
+	LIMIT(CLAMP, within) \
 	LOSS \
 	ADDUP1(tinyLosses, addedLosses) \
-	LOGIT \
-	LOGBEGIN \
 	ADDUP2 \
-	LIMIT(CLAMP, within) \
 	ROUND \
 	ENTER(SPLIT) \
-	LOG(const_kLogQ6) \
-	D1 \
 	REDUCE(const_kLn2HiNeg) \
+	LOGBEGIN \
+	LOG(const_kLogQ6) \
+	LOG(const_kLogQ5) \
+	D1 \
 	REDUCE(const_kLn2LoNeg) \
 	EXPBEGIN \
 	EXP(const_kExpP3) \
-	D2 \
-	LOG(const_kLogQ5) \
 	LOG(const_kLogQ4) \
 	EXP(const_kExpP2) \
 	EXP(const_kExpP1) \
 	EXP(const_kExpP0) \
+	D2 \
 	ENTER(EXPMUL) \
-	LOG(const_kLogQ3) \
 	ENTER(EXPEND) \
+	LOG(const_kLogQ3) \
 	D3 \
 	D4 \
 	ENTER(LABEL) \
