@@ -8,13 +8,13 @@
 // and differs in this:
 //
 // A step is a group of 64 cells: 4 rows of 16 columns. With 32 registers, what meets
-// between entering and leaving stays in registers but for w, the weight and n;
-// constants are broadcast from memory. An instruction keeps its pipe for two cycles on many
-// CPUs, so that four rows fill the pipes for as long as a multiplication takes; hence
-// everything goes four rows abreast. The two pipes that multiply bind: whatever can be is
-// done by additions, integers and VPTERNLOGD; compares into masks go through those pipes
-// and only flush tiny results. Where all logits of a step are below frame.safe, what only tiny or clamped
-// results need is left out.
+// between entering and leaving stays in registers but for w, the weight and n. An instruction
+// keeps its pipe for two cycles on many CPUs, so that four rows fill the pipes for as long as a
+// multiplication takes; hence everything goes four rows abreast. The two pipes that multiply bind:
+// whatever can be is done by additions, integers and VPTERNLOGD; compares into masks go through
+// those pipes and only flush tiny results. Where pipes are whole, two loads a cycle bind as much: so a
+// constant is loaded once for four rows. Where all logits of a step are below frame.safe, what only
+// tiny or clamped results need is left out.
 //
 // AVX512F and AVX512BW are needed.
 //
@@ -44,15 +44,14 @@
 #define SLOT 512
 #define NM(j) (0+64*j)(KEPT) // n in the low bits
 #define IN(j) (256+8*j)(KEPT) // clip: columns where L was not clamped
-#define T0(j) (320+64*j)(KEPT) // general gamma: exp(r)-1 of the entering step
-#define TS(j) (576+64*j)(KEPT) // wide: e - 2^n of the leaving step, times 2^64
-#define S(j) (832+64*j)(KEPT) // and 2^(n+64)
-#define SQUAREE(j) (1088+64*j)(KEPT) // gamma 2 with clip: e^2, times 2^64
-#define LASTLOGITS 1344(KEPT) // where the last step is: in place if it is whole, else in TAIL
-#define LASTLABELS 1352(KEPT)
-#define LASTOUT 1360(KEPT)
-#define TAIL(j) (1408+64*j)(KEPT)
-#define TAILLABELS 1664(KEPT)
+#define TS(j) (320+64*j)(KEPT) // wide: e - 2^n of the leaving step, times 2^64
+#define S(j) (576+64*j)(KEPT) // and 2^(n+64)
+#define SQUAREE(j) (832+64*j)(KEPT) // gamma 2 with clip: e^2, times 2^64
+#define LASTLOGITS 1088(KEPT) // where the last step is: in place if it is whole, else in TAIL
+#define LASTLABELS 1096(KEPT)
+#define LASTOUT 1104(KEPT)
+#define TAIL(j) (1152+64*j)(KEPT)
+#define TAILLABELS 1408(KEPT)
 
 #define K(k) (4*k)(COEF)
 
@@ -60,10 +59,10 @@
 #define CONST(at) VBROADCASTSS at, Z29
 #define ZERO VPXORD Z29, Z29, Z29
 
-// A macro for each row and its registers. Of the leaving step: q holds Q, L and the loss; e;
-// low is e^2 (plain), or e times 2^64 (wide); m = a * q^gamma; u is free.
-// Of the entering one: x to r, and p; both are free for the leaving one after SIGN, p if
-// exp(r)-1 is kept. Z29 and Z31 are for the moment.
+// A macro for each row and its registers. Of the leaving step: q holds Q and L; e; low is e^2
+// (plain), or e times 2^64 (wide); m = a * q^gamma; u is free, and then the loss. Of the entering
+// one: x to r, which is free for the leaving one after SIGN, and p, which is free between OUT and
+// ROUND. Z29 and Z31 are for the moment.
 #define LEAVE(ROW) \
 	ROW(0, Z0, Z16, Z20, Z12, Z24, Z4) \
 	ROW(1, Z1, Z17, Z21, Z13, Z25, Z5) \
@@ -196,14 +195,18 @@ within:
 #define LEASTWIDE(j, x, t, e, low, y) VPMAXSD Z29, low, e
 #define UNWIDE(j, x, t, e, low, y) VPSUBD Z29, e, e
 
-#define OUTWIDE \
-	ENTER(POWEROF2WIDE) \
-	ENTER(SCALEDWIDE) \
-	ENTER(WHOLE) \
+// EOFWIDE: e as an argument for e times 2^64.
+#define EOFWIDE \
 	CONST(K(const_kLeastWide)) \
 	ENTER(LEASTWIDE) \
 	CONST(K(const_kWideBits)) \
 	ENTER(UNWIDE)
+
+#define OUTWIDE \
+	ENTER(POWEROF2WIDE) \
+	ENTER(SCALEDWIDE) \
+	ENTER(WHOLE) \
+	EOFWIDE
 
 #define SCALEDSQUARE(j, x, t, e, low, y) \
 	VPSLLD $23, NM(j), e \
@@ -235,9 +238,8 @@ within:
 	CONST(K(k)) \
 	LEAVE(LOGROW)
 
-// ONSIDE: mask = right where mask is set, else wrong; ONSIDEB with wrong in memory.
+// ONSIDE: mask = right where mask is set, else wrong.
 #define ONSIDE(right, wrong, mask) VPTERNLOGD $0xca, wrong, right, mask
-#define ONSIDEB(right, wrong, mask) VPTERNLOGD.BCST $0xca, wrong, right, mask
 
 // RIGHT: mask of the right side, by the sign of w.
 #define RIGHT(j, mask) VPSRAD $31, W(j), mask
@@ -380,31 +382,34 @@ within:
 	LEAVE(CLIPROW) \
 unclipped:
 
-// POWER: m = a * q^gamma for log1p(e) in q. hi + lo = gamma * log q, exact but for the rounding of
-// lo; hi is in u, lo in m. Clobbers Z4-11, u, Z29, AX. POWERZ: x = min(w, 0), which only has to be bounded if
-// something may be tiny.
-#define POWERZ(j, log, e, eW, lo, hi, x) VPMINSD W(j), Z29, x
-#define POWERBOUND(j, log, e, eW, lo, hi, x) VMAXPS.BCST params_right(PARAMS), x, x
+// POWER1 to POWER3: m = a * q^gamma for log1p(e) in q. hi + lo = gamma * log q, exact but for the rounding of
+// lo; hi is in u, lo in m, their sum x in e, and p in low. Clobber e, low, u, Z29, Z31, AX. POWERZ: x = min(w, 0),
+// which only has to be bounded if something may be tiny. The exp between POWER2 and POWER3 is
+// that of the entering step in RAISE's registers.
+#define RAISE(ROW) \
+	ROW(0, Z16, Z20, Z0, Z0, Z24) \
+	ROW(1, Z17, Z21, Z1, Z1, Z25) \
+	ROW(2, Z18, Z22, Z2, Z2, Z26) \
+	ROW(3, Z19, Z23, Z3, Z3, Z27)
 
-#define POWERHILO(j, log, e, eW, lo, hi, x) \
+#define RAISEBEGIN \
+	CONST(K(const_kExpP4)) \
+	RAISE(EXPP4)
+#define RAISEEXP(k) \
+	CONST(K(k)) \
+	RAISE(EXPROW)
+
+#define POWERZ(j, log, x, p, lo, hi, free) VPMINSD W(j), Z29, x
+#define POWERBOUND(j, log, x, p, lo, hi, free) VMAXPS.BCST params_right(PARAMS), x, x
+
+#define POWERHILO(j, log, x, p, lo, hi, free) \
 	VMULPS Z29, x, hi \
 	VFMSUB213PS hi, Z29, x \
 	VPMAXSD Z31, log, lo \
-	VFNMADD132PS Z8, x, lo \
+	VFNMADD132PS.BCST params_gammaUnwide(PARAMS), x, lo \
 	VADDPS hi, lo, x
 
-#define POWERREDUCE(nm, lo, hi, x) \
-	VSUBPS Z31, nm, Z29 \
-	VFMADD231PS.BCST K(const_kLn2HiNeg), Z29, hi \
-	VADDPS lo, hi, x \
-	VFMADD231PS.BCST K(const_kLn2LoNeg), Z29, x \
-	VPSLLD $23, nm, hi
-
-#define POWEROUT(j, t, s, m) \
-	VFMADD213PS s, s, t \
-	VMULPS A(j), t, m
-
-#define POWER \
+#define POWER1(bounded) \
 	ZERO \
 	LEAVE(POWERZ) \
 	UNLESS(TINY, bounded) \
@@ -412,24 +417,27 @@ unclipped:
 bounded: \
 	CONST(params_gamma(PARAMS)) \
 	VBROADCASTSS K(const_kWideFloor), Z31 \
-	VBROADCASTSS params_gammaUnwide(PARAMS), Z8 \
-	LEAVE(POWERHILO) \
-	ROUNDWIDE \
-	POWERREDUCE(Z8, Z12, Z24, Z4) \
-	POWERREDUCE(Z9, Z13, Z25, Z5) \
-	POWERREDUCE(Z10, Z14, Z26, Z6) \
-	POWERREDUCE(Z11, Z15, Z27, Z7) \
-	EXPBEGIN \
-	EXP(const_kExpP3) \
-	EXP(const_kExpP2) \
-	EXP(const_kExpP1) \
-	EXP(const_kExpP0) \
-	ENTER(EXPMUL) \
-	ENTER(EXPEND) \
-	POWEROUT(0, Z8, Z24, Z12) \
-	POWEROUT(1, Z9, Z25, Z13) \
-	POWEROUT(2, Z10, Z26, Z14) \
-	POWEROUT(3, Z11, Z27, Z15)
+	LEAVE(POWERHILO)
+
+#define POWERREDUCE(j, log, x, nm, lo, hi, free) \
+	VSUBPS Z31, nm, Z29 \
+	VFMADD231PS.BCST K(const_kLn2HiNeg), Z29, hi \
+	VADDPS lo, hi, x \
+	VFMADD231PS.BCST K(const_kLn2LoNeg), Z29, x \
+	VPSLLD $23, nm, hi
+
+#define POWER2 \
+	VBROADCASTSS K(const_kMagicWide), Z31 \
+	CONST(K(const_kLog2E)) \
+	RAISE(MAGIC) \
+	RAISE(ROUNDROW) \
+	LEAVE(POWERREDUCE)
+
+#define POWEROUT(j, log, r, t, m, s, free) \
+	VFMADD213PS s, s, t \
+	VMULPS A(j), t, m
+
+#define POWER3 LEAVE(POWEROUT)
 
 // The loss x = q * m, or for gamma 0 q, 0 where that is tiny, and what a mode does besides. The losses of a step
 // are added up while the next one is left: LOSS to ADDUP are spread over that. m is
@@ -561,6 +569,15 @@ flushed: \
 	VBROADCASTSS params_slopeWrong(PARAMS), Z31 \
 	LEAVE(SLOPEWIDE)
 
+// For general gamma: e and e times 2^64 anew, as POWER clobbers them.
+#define ESUM(j, q, e, eW, m, u, x) \
+	VMOVUPS S(j), eW \
+	VADDPS TS(j), eW, eW
+#define SLOPEANY1 \
+	LEAVE(ESUM) \
+	EOFWIDE \
+	SLOPEWIDE1
+
 #define SLOPEOFL(j, q, e, low, m, u, x) VPTERNLOGD $0xac, Z29, low, u
 #define SLOPE2 \
 	CONST(params_slopeRight(PARAMS)) \
@@ -644,6 +661,8 @@ finished:
 #define SLOPESTWO SLOPES(SLOPETWO1, SLOPE2, SLOPEPLAIN3, SLOPEPLAINTINY, SLOPE4)
 #define SLOPESPLAIN SLOPES(SLOPEPLAIN1, SLOPE2, SLOPEPLAIN3, SLOPEPLAINTINY, SLOPE4)
 #define SLOPESWIDE SLOPES(SLOPEWIDE1, SLOPE2, SLOPEWIDE3, NOROW, SLOPE4)
+#define SLOPESANY SLOPES(SLOPEANY1, SLOPE2, SLOPEWIDE3, NOROW, SLOPE4)
+#define SLOPESANYCLIP SLOPES(SLOPEANY1, SLOPE2, SLOPEWIDE3, SLOPECLIPTINY, SLOPE4)
 #define SLOPESCLIP SLOPES(SLOPEWIDE1, SLOPE2, SLOPEWIDE3, SLOPECLIPTINY, SLOPE4)
 #define SLOPESZERO SLOPES(SLOPEZERO1, DONE, SLOPEZERO3, NOROW, DONE)
 #define SLOPESZEROCLIP SLOPES(SLOPEZERO1, DONE, SLOPEZERO3, SLOPECLIPTINY, DONE)
@@ -734,20 +753,76 @@ finished:
 	ROW4 \
 	ROW5
 
-// What comes between that and the mode.
-#define KEEPT(j, r, t, e, low, u) VMOVUPS t, T0(j)
-#define POWERED \
-	ENTER(KEEPT) \
-	POWER \
+// BOTHPOWER and LEAVEPOWER: the same for general gamma.
+#define BOTHPOWER(LOSS, ADDUP1, ADDUP2, CLAMP, ROUND, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
+	LOSS \
+	ADDUP1(tinyLosses, addedLosses) \
+	LOGBEGIN \
+	LOG(const_kLogQ6) \
+	LOGIT \
+	ADDUP2 \
+	LOG(const_kLogQ5) \
+	LOG(const_kLogQ4) \
+	LIMIT(CLAMP, within) \
+	LOG(const_kLogQ3) \
+	ROUND \
+	ENTER(SPLIT) \
+	LOG(const_kLogQ2) \
+	REDUCE(const_kLn2HiNeg) \
+	LOG(const_kLogQ1) \
+	REDUCE(const_kLn2LoNeg) \
+	ROW1 \
+	LOG(const_kLogQ0) \
+	ROW2 \
+	EXPBEGIN \
+	POWER1(bounded) \
+	EXP(const_kExpP3) \
+	POWER2 \
+	EXP(const_kExpP2) \
+	RAISEBEGIN \
+	RAISEEXP(const_kExpP3) \
+	EXP(const_kExpP1) \
+	RAISEEXP(const_kExpP2) \
+	EXP(const_kExpP0) \
+	RAISEEXP(const_kExpP1) \
+	ENTER(EXPMUL) \
+	RAISEEXP(const_kExpP0) \
+	ENTER(EXPEND) \
+	RAISE(EXPMUL) \
+	ENTER(LABEL) \
+	WEIGH \
+	SIGN \
+	RAISE(EXPEND) \
+	POWER3 \
 	WIDE3 \
 	WIDE4
-#define POWEREDCLIP \
-	POWERED \
-	CLIP
 
-// And between the mode and OUT.
-#define TAKET(j, r, t, e, low, u) VMOVUPS T0(j), t
-#define TAKEN ENTER(TAKET)
+#define LEAVEPOWER(LOSS, ADDUP1, ADDUP2, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
+	LOSS \
+	ADDUP1(tinyLast, addedLast) \
+	LOGBEGIN \
+	LOG(const_kLogQ6) \
+	ADDUP2 \
+	LOG(const_kLogQ5) \
+	LOG(const_kLogQ4) \
+	LOG(const_kLogQ3) \
+	LOG(const_kLogQ2) \
+	LOG(const_kLogQ1) \
+	ROW1 \
+	LOG(const_kLogQ0) \
+	ROW2 \
+	POWER1(boundedLast) \
+	POWER2 \
+	RAISEBEGIN \
+	RAISEEXP(const_kExpP3) \
+	RAISEEXP(const_kExpP2) \
+	RAISEEXP(const_kExpP1) \
+	RAISEEXP(const_kExpP0) \
+	RAISE(EXPMUL) \
+	RAISE(EXPEND) \
+	POWER3 \
+	WIDE3 \
+	WIDE4
 
 // NOTENTERED: 0 for t where no step is entered, so that OUT_ meets no subnormal number.
 #define NOTENTERED(j, r, t, e, low, u) VPXORD t, t, t
@@ -774,7 +849,7 @@ TEXT tame<>(SB), NOSPLIT|NOFRAME, $0-0
 
 // A variant: returns the steps left in STEPS, 0 unless it met a special logit. OUT_ after the last step
 // is for nothing, as there is no next.
-#define VARIANT(name, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUND, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5, REST, MODE, BACK, OUT_, AFTER) \
+#define VARIANT(name, BOTH, LEAVELAST, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUND, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5, REST, MODE, OUT_, AFTER) \
 TEXT name<>(SB), NOSPLIT|NOFRAME, $0-0 \
 	LEAVE(NONE) \
 	KXORW OLDTINY, OLDTINY, OLDTINY \
@@ -797,7 +872,6 @@ entering: \
 left: \
 	REST \
 	MODE \
-	BACK \
 	OUT_ \
 	AFTER \
 	KMOVW TINY, OLDTINY \
@@ -829,14 +903,14 @@ last: \
 	JMP left
 
 #define PLAIN(sum, each, grad, D1, D2, D3, D4, ROW3, ROW4, ROW5, SLOPES) \
-	VARIANT(sum, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDPLAIN, D1, D2, D3, D4, DONE, PLAIN2, ROW3, ROW4, ROW5, DONE, DONE, DONE, OUTPLAIN, DONE) \
-	VARIANT(each, DONE, NOADDUP1, NOADDUP2, NOTINY, CLAMP, ROUNDPLAIN, D1, D2, D3, D4, DONE, PLAIN2, ROW3, ROW4, ROW5, DONE, EACHESPLAIN, DONE, OUTPLAIN, DONE) \
-	VARIANT(grad, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDPLAIN, D1, D2, D3, D4, DONE, PLAIN2, ROW3, ROW4, ROW5, DONE, SLOPES, DONE, OUTPLAIN, GRADSPLAIN)
+	VARIANT(sum, BOTH, LEAVELAST, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDPLAIN, D1, D2, D3, D4, DONE, PLAIN2, ROW3, ROW4, ROW5, DONE, DONE, OUTPLAIN, DONE) \
+	VARIANT(each, BOTH, LEAVELAST, DONE, NOADDUP1, NOADDUP2, NOTINY, CLAMP, ROUNDPLAIN, D1, D2, D3, D4, DONE, PLAIN2, ROW3, ROW4, ROW5, DONE, EACHESPLAIN, OUTPLAIN, DONE) \
+	VARIANT(grad, BOTH, LEAVELAST, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDPLAIN, D1, D2, D3, D4, DONE, PLAIN2, ROW3, ROW4, ROW5, DONE, SLOPES, OUTPLAIN, GRADSPLAIN)
 
-#define WIDE(sum, each, grad, LOSS, CLAMP, D1, D2, D3, ROW1, ROW2, ROW3, ROW4, ROW5, REST, EACHES, SLOPES, BACK, OUT_) \
-	VARIANT(sum, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDWIDE, D1, D2, DONE, D3, ROW1, ROW2, ROW3, ROW4, ROW5, REST, DONE, BACK, OUT_, DONE) \
-	VARIANT(each, DONE, NOADDUP1, NOADDUP2, NOTINY, CLAMP, ROUNDWIDE, D1, D2, DONE, D3, ROW1, ROW2, ROW3, ROW4, ROW5, REST, EACHES, BACK, OUT_, DONE) \
-	VARIANT(grad, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDWIDE, D1, D2, DONE, D3, ROW1, ROW2, ROW3, ROW4, ROW5, REST, SLOPES, BACK, OUT_, GRADSWIDE)
+#define WIDE(sum, each, grad, BOTH, LEAVELAST, LOSS, CLAMP, D1, D2, D3, ROW1, ROW2, ROW3, ROW4, ROW5, REST, EACHES, SLOPES, OUT_) \
+	VARIANT(sum, BOTH, LEAVELAST, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDWIDE, D1, D2, DONE, D3, ROW1, ROW2, ROW3, ROW4, ROW5, REST, DONE, OUT_, DONE) \
+	VARIANT(each, BOTH, LEAVELAST, DONE, NOADDUP1, NOADDUP2, NOTINY, CLAMP, ROUNDWIDE, D1, D2, DONE, D3, ROW1, ROW2, ROW3, ROW4, ROW5, REST, EACHES, OUT_, DONE) \
+	VARIANT(grad, BOTH, LEAVELAST, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDWIDE, D1, D2, DONE, D3, ROW1, ROW2, ROW3, ROW4, ROW5, REST, SLOPES, OUT_, GRADSWIDE)
 
 // Sum, each and grad; the denominator by D1 to D4, and between the others ROW3 to ROW5; SLOPES (of grad).
 PLAIN(plain15Sum, plain15Each, plain15Grad, FIRST1, DONE, DONE, DIVIDE15, DONE, DONE, ADDW5, SLOPESPLAIN)
@@ -844,15 +918,15 @@ PLAIN(plain2Sum, plain2Each, plain2Grad, SQUARE1, SQUARE2, DONE, DIVIDE, DONE, P
 PLAIN(plain3Sum, plain3Each, plain3Grad, SQUARE1, SQUARE2, CUBE3, DIVIDE, CUBED3, PLAIN4, PLAIN5, SLOPESPLAIN)
 PLAIN(plain4Sum, plain4Each, plain4Grad, SQUARE1, SQUARE2, FOURTH3, DIVIDE, DONE, PLAIN4, FOURTH5, SLOPESPLAIN)
 
-// LOSS, CLAMP; D1, D2, D4 (as D3); ROW1 to ROW5; REST, EACHES (of each), SLOPES (of grad), BACK, OUT_.
-WIDE(wide0Sum, wide0Each, wide0Grad, LOSSZERO, CLAMP, DONE, DONE, DIVIDE0, ZERO1, ZERO2, WIDE3, WIDE4, ZERO5, DONE, EACHESZERO, SLOPESZERO, DONE, OUTWIDE)
-WIDE(wide05Sum, wide05Each, wide05Grad, LOSS, CLAMP, FIRST1, DONE, DIVIDE05, WIDE1, WIDE2, WIDE3, WIDE4, DONE, DONE, EACHESWIDE, SLOPESWIDE, DONE, OUTWIDE)
-WIDE(wide1Sum, wide1Each, wide1Grad, LOSS, CLAMP, FIRST1, DONE, DIVIDE, WIDE1, WIDE2, WIDE3, WIDE4, FIRST5, DONE, EACHESWIDE, SLOPESWIDE, DONE, OUTWIDE)
-WIDE(wideAnySum, wideAnyEach, wideAnyGrad, LOSS, CLAMP, DONE, DONE, DONE, WIDE1, WIDE2, DONE, DONE, DONE, POWERED, EACHESWIDE, SLOPESWIDE, TAKEN, OUTWIDE)
-WIDE(clip0Sum, clip0Each, clip0Grad, LOSS, CLAMPCLIP, DONE, DONE, DIVIDE0, WIDE1, WIDE2, WIDE3, WIDE4, DONE, CLIP, EACHESWIDE, SLOPESZEROCLIP, DONE, OUTWIDE)
-WIDE(clip1Sum, clip1Each, clip1Grad, LOSS, CLAMPCLIP, FIRST1, DONE, DIVIDE, WIDE1, WIDE2, WIDE3, WIDE4, FIRST5, CLIP, EACHESWIDE, SLOPESCLIP, DONE, OUTWIDE)
-WIDE(clip2Sum, clip2Each, clip2Grad, LOSS, CLAMPCLIP, SQUARE1, SQUARE2, DIVIDE, SQUARECLIP1, WIDE2, WIDE3, WIDE4, SQUARECLIP5, CLIP, EACHESWIDE, SLOPESCLIP, DONE, OUTCLIP2)
-WIDE(clipAnySum, clipAnyEach, clipAnyGrad, LOSS, CLAMPCLIP, DONE, DONE, DONE, WIDE1, WIDE2, DONE, DONE, DONE, POWEREDCLIP, EACHESWIDE, SLOPESCLIP, TAKEN, OUTWIDE)
+// LOSS, CLAMP; D1, D2, D4 (as D3); ROW1 to ROW5; REST, EACHES (of each), SLOPES (of grad), OUT_.
+WIDE(wide0Sum, wide0Each, wide0Grad, BOTH, LEAVELAST, LOSSZERO, CLAMP, DONE, DONE, DIVIDE0, ZERO1, ZERO2, WIDE3, WIDE4, ZERO5, DONE, EACHESZERO, SLOPESZERO, OUTWIDE)
+WIDE(wide05Sum, wide05Each, wide05Grad, BOTH, LEAVELAST, LOSS, CLAMP, FIRST1, DONE, DIVIDE05, WIDE1, WIDE2, WIDE3, WIDE4, DONE, DONE, EACHESWIDE, SLOPESWIDE, OUTWIDE)
+WIDE(wide1Sum, wide1Each, wide1Grad, BOTH, LEAVELAST, LOSS, CLAMP, FIRST1, DONE, DIVIDE, WIDE1, WIDE2, WIDE3, WIDE4, FIRST5, DONE, EACHESWIDE, SLOPESWIDE, OUTWIDE)
+WIDE(wideAnySum, wideAnyEach, wideAnyGrad, BOTHPOWER, LEAVEPOWER, LOSS, CLAMP, DONE, DONE, DONE, WIDE1, WIDE2, DONE, DONE, DONE, DONE, EACHESWIDE, SLOPESANY, OUTWIDE)
+WIDE(clip0Sum, clip0Each, clip0Grad, BOTH, LEAVELAST, LOSS, CLAMPCLIP, DONE, DONE, DIVIDE0, WIDE1, WIDE2, WIDE3, WIDE4, DONE, CLIP, EACHESWIDE, SLOPESZEROCLIP, OUTWIDE)
+WIDE(clip1Sum, clip1Each, clip1Grad, BOTH, LEAVELAST, LOSS, CLAMPCLIP, FIRST1, DONE, DIVIDE, WIDE1, WIDE2, WIDE3, WIDE4, FIRST5, CLIP, EACHESWIDE, SLOPESCLIP, OUTWIDE)
+WIDE(clip2Sum, clip2Each, clip2Grad, BOTH, LEAVELAST, LOSS, CLAMPCLIP, SQUARE1, SQUARE2, DIVIDE, SQUARECLIP1, WIDE2, WIDE3, WIDE4, SQUARECLIP5, CLIP, EACHESWIDE, SLOPESCLIP, OUTCLIP2)
+WIDE(clipAnySum, clipAnyEach, clipAnyGrad, BOTHPOWER, LEAVEPOWER, LOSS, CLAMPCLIP, DONE, DONE, DONE, WIDE1, WIDE2, DONE, DONE, DONE, CLIP, EACHESWIDE, SLOPESANYCLIP, OUTWIDE)
 
 #include "variants.h"
 
@@ -869,13 +943,13 @@ WIDE(clipAnySum, clipAnyEach, clipAnyGrad, LOSS, CLAMPCLIP, DONE, DONE, DONE, WI
 // func cellsAVX512(f *frame, out, logits *float32, labels *uint8, n int) (done, column int)
 //
 // The variants read and write whole groups: the last one works on a copy if it is cut short.
-TEXT ·cellsAVX512(SB), 0, $2816-56
+TEXT ·cellsAVX512(SB), 0, $2560-56
 	NO_LOCAL_POINTERS
 	MOVQ f+0(FP), FRAME
 	MOVQ out+8(FP), OUT
 	MOVQ logits+16(FP), LOGITS
 	MOVQ labels+24(FP), LABELS
-	LEAQ slots-2816(SP), LEAVING // two slots, what is kept, the tail, and what aligns them
+	LEAQ slots-2560(SP), LEAVING // two slots, what is kept, the tail, and what aligns them
 	ADDQ $63, LEAVING
 	ANDQ $~63, LEAVING
 	LEAQ SLOT(LEAVING), ENTERING
