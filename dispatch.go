@@ -220,13 +220,13 @@ func share(workers, tasks int, work func(next func() (task int, ok bool))) {
 // gathered into a buffer, and so is what lies across the end of a run.
 const (
 	longRun    = 512
-	stageCells = 2048
+	stageCells = 4096
 	aheadCells = 128  // how far ahead strided cells are fetched
 	everyCells = 1024 // of one assembly call, which cannot be preempted: 64 KiB in lines of memory
 )
 
 // The frames of stage in assembly are for that size.
-var _ = [1]int{}[stageCells-2048]
+var _ = [1]int{}[stageCells-4096]
 
 // block returns the sum of block b and writes its losses or gradients.
 func (f *frame) block(j *job, b int) float64 {

@@ -1237,7 +1237,7 @@ none:
 // func stage(f *frame, j *job, i, end int)
 //
 // The frame: five arguments, 64 to align the buffer, and 4*stageCells.
-TEXT ·stage(SB), 0, $8296-32
+TEXT ·stage(SB), 0, $16488-32
 	NO_LOCAL_POINTERS
 	MOVQ f+0(FP), AX
 	MOVQ j+8(FP), BX

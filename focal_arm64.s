@@ -715,7 +715,7 @@ TEXT ·cellsNEON(SB), 0, $128-64
 // func stage(f *frame, j *job, i, end int)
 //
 // The frame: 48 bytes for five arguments and 4*stageCells.
-TEXT ·stage(SB), 0, $8240-32
+TEXT ·stage(SB), 0, $16432-32
 	NO_LOCAL_POINTERS
 	MOVD f+0(FP), R0
 	MOVD j+8(FP), R1
