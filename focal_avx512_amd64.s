@@ -33,7 +33,7 @@
 #define HUGE K7 // columns of the step to leave with a logit of at least 2^20 or NaN, if TINY has any
 #define NEWTINY K6 // columns of the step to enter where something may be tiny, or clamped
 #define TINY K5 // of the step to leave
-#define OLDTINY K4 // of the one before; free between its ADDUP and the end of the step
+#define OLDTINY K4 // of the one before, until its ADDUP
 #define ONE Z28
 #define LANES Z30
 
@@ -62,12 +62,12 @@
 // A macro for each row and its registers. Of the leaving step: q holds Q and L; e; low is e^2
 // (plain), or e times 2^64 (wide); m = a * q^gamma; u is free, and then the loss. Of the entering
 // one: x to r, which is free for the leaving one after SIGN, and p, which is free between OUT and
-// ROUND. Z29 and Z31 are for the moment.
+// ROUND. Z29 and Z31 are for the moment; so is the mask right, from ADDUP to the end of the step.
 #define LEAVE(ROW) \
-	ROW(0, Z0, Z16, Z20, Z12, Z24, Z4) \
-	ROW(1, Z1, Z17, Z21, Z13, Z25, Z5) \
-	ROW(2, Z2, Z18, Z22, Z14, Z26, Z6) \
-	ROW(3, Z3, Z19, Z23, Z15, Z27, Z7)
+	ROW(0, Z0, Z16, Z20, Z12, Z24, Z4, K1) \
+	ROW(1, Z1, Z17, Z21, Z13, Z25, Z5, K2) \
+	ROW(2, Z2, Z18, Z22, Z14, Z26, Z6, K3) \
+	ROW(3, Z3, Z19, Z23, Z15, Z27, Z7, K4)
 
 #define ENTER(ROW) \
 	ROW(0, Z4, Z8, Z16, Z20, Z24) \
@@ -227,8 +227,8 @@ within:
 // ---- Leaving a step, row by row ----
 
 // LOG: q = Q for e, step by step.
-#define LOGQ7(j, q, e, low, m, u, x) VMOVAPS Z29, q
-#define LOGROW(j, q, e, low, m, u, x) VFMADD213PS Z29, e, q
+#define LOGQ7(j, q, e, low, m, u, x, right) VMOVAPS Z29, q
+#define LOGROW(j, q, e, low, m, u, x, right) VFMADD213PS Z29, e, q
 
 #define LOGBEGIN \
 	CONST(K(const_kLogQ7)) \
@@ -241,35 +241,35 @@ within:
 // ONSIDE: mask = right where mask is set, else wrong.
 #define ONSIDE(right, wrong, mask) VPTERNLOGD $0xca, wrong, right, mask
 
-// RIGHT: mask of the right side, by the sign of w.
+// RIGHT: the right side's columns of a register, by the sign of w.
 #define RIGHT(j, mask) VPSRAD $31, W(j), mask
 
 // DENOMINATOR: u = the power of 1+e by which DIVIDE divides. In three steps.
-#define TWOANDE(j, q, e, low, m, u, x) VADDPS Z29, e, u
+#define TWOANDE(j, q, e, low, m, u, x, right) VADDPS Z29, e, u
 #define SQUARE1 \
 	CONST(K(const_kTwo)) \
 	LEAVE(TWOANDE)
-#define SQUARED(j, q, e, low, m, u, x) VFMADD213PS ONE, e, u
+#define SQUARED(j, q, e, low, m, u, x, right) VFMADD213PS ONE, e, u
 #define SQUARE2 LEAVE(SQUARED)
-#define CUBED(j, q, e, low, m, u, x) \
+#define CUBED(j, q, e, low, m, u, x, right) \
 	VADDPS ONE, e, Z31 \
 	VMULPS Z31, u, u
 #define CUBE3 LEAVE(CUBED)
-#define FOURTHED(j, q, e, low, m, u, x) VMULPS u, u, u
+#define FOURTHED(j, q, e, low, m, u, x, right) VMULPS u, u, u
 #define FOURTH3 LEAVE(FOURTHED)
-#define ONEANDE(j, q, e, low, m, u, x) VADDPS ONE, e, u
+#define ONEANDE(j, q, e, low, m, u, x, right) VADDPS ONE, e, u
 #define FIRST1 LEAVE(ONEANDE)
-#define NOROW(j, q, e, low, m, u, x)
+#define NOROW(j, q, e, low, m, u, x, right)
 #define DONE
 
 // DIVIDE: m = what of a * q^gamma comes from the division; all of it for gamma 1.5, 0.5 and 0.
 // Clobbers u.
-#define QUOTIENT(j, q, e, low, m, u, x) \
+#define QUOTIENT(j, q, e, low, m, u, x, right) \
 	VMOVUPS A(j), m \
 	VDIVPS u, m, m
 #define DIVIDE LEAVE(QUOTIENT)
 
-#define ONEANDHALF(j, q, e, low, m, u, x) \
+#define ONEANDHALF(j, q, e, low, m, u, x, right) \
 	RIGHT(j, m) \
 	ONSIDE(e, ONE, m) \
 	VDIVPS u, m, m \
@@ -278,7 +278,7 @@ within:
 	VMULPS A(j), m, m
 #define DIVIDE15 LEAVE(ONEANDHALF)
 
-#define HALF(j, q, e, low, m, u, x) \
+#define HALF(j, q, e, low, m, u, x, right) \
 	RIGHT(j, m) \
 	ONSIDE(low, Z29, m) \
 	VDIVPS u, m, m \
@@ -288,73 +288,75 @@ within:
 	CONST(K(const_kWide)) \
 	LEAVE(HALF)
 
-#define WEIGHTS(j, q, e, low, m, u, x) VMOVUPS A(j), m
+#define WEIGHTS(j, q, e, low, m, u, x, right) VMOVUPS A(j), m
 #define DIVIDE0 LEAVE(WEIGHTS)
 
 // SOFTPLUS and MODULATE: Q to L, and the rest of m. The plain ones, in steps 2 to 5:
-#define PLAINLOG(j, q, e, low, m, u, x) VFMADD213PS e, low, q
+#define PLAINLOG(j, q, e, low, m, u, x, right) VFMADD213PS e, low, q
 #define PLAIN2 LEAVE(PLAINLOG)
-#define ECUBED(j, q, e, low, m, u, x) VMULPS e, low, low
+#define ECUBED(j, q, e, low, m, u, x, right) VMULPS e, low, low
 #define CUBED3 LEAVE(ECUBED)
-#define PLAINSIDE(j, q, e, low, m, u, x) \
-	RIGHT(j, u) \
-	ONSIDE(low, ONE, u)
-#define PLAIN4 LEAVE(PLAINSIDE)
-#define PLAINEND(j, q, e, low, m, u, x) \
-	VPMAXSD W(j), Z29, low \
-	VMULPS u, m, m \
-	VADDPS low, q, q
+// The mask of the right side, by the sign of w, lives from here to SLOPE2.
+#define PLAINSIDE(j, q, e, low, m, u, x, right) VPCMPGTD W(j), Z29, right
+#define PLAIN4 \
+	ZERO \
+	LEAVE(PLAINSIDE)
+#define PLAINEND(j, q, e, low, m, u, x, right) \
+	VPMAXSD W(j), Z29, u \
+	VMULPS low, m, right, m \
+	VADDPS u, q, q
 #define PLAIN5 \
 	ZERO \
 	LEAVE(PLAINEND)
-#define AGAIN(j, q, e, low, m, u, x) VMULPS u, m, m
+#define AGAIN(j, q, e, low, m, u, x, right) VMULPS low, m, right, m
 #define FOURTH5 \
 	PLAIN5 \
 	LEAVE(AGAIN)
-#define ADDW(j, q, e, low, m, u, x) \
+#define ADDW(j, q, e, low, m, u, x, right) \
 	VPMAXSD W(j), Z29, u \
 	VADDPS u, q, q
 #define ADDW5 \
 	ZERO \
+	LEAVE(PLAINSIDE) \
 	LEAVE(ADDW)
 
 // The wide ones:
-#define WIDESQUARE(j, q, e, eW, m, u, x) VMULPS e, eW, u
+#define WIDESQUARE(j, q, e, eW, m, u, x, right) VMULPS e, eW, u
 #define WIDE1 LEAVE(WIDESQUARE)
 // With clip and gamma 2, e^2 is at hand.
-#define TAKESQUARE(j, q, e, eW, m, u, x) VMOVUPS SQUAREE(j), u
+#define TAKESQUARE(j, q, e, eW, m, u, x, right) VMOVUPS SQUAREE(j), u
 #define SQUARECLIP1 LEAVE(TAKESQUARE)
-#define WIDELOG(j, q, e, eW, m, u, x) \
+#define WIDELOG(j, q, e, eW, m, u, x, right) \
 	VFMADD213PS TS(j), u, q \
 	VADDPS S(j), q, q
 #define WIDE2 LEAVE(WIDELOG)
 // For gamma 0, e*(2^n + t*2^n) for e^2; and q = a*L from L - 2^n, as a*2^n is exact.
-#define ZEROSQUARE(j, q, e, eW, m, u, x) \
+#define ZEROSQUARE(j, q, e, eW, m, u, x, right) \
 	VMULPS S(j), e, u \
 	VFMADD231PS TS(j), e, u
 #define ZERO1 LEAVE(ZEROSQUARE)
-#define ZEROLOG(j, q, e, eW, m, u, x) VFMADD213PS TS(j), u, q
+#define ZEROLOG(j, q, e, eW, m, u, x, right) VFMADD213PS TS(j), u, q
 #define ZERO2 LEAVE(ZEROLOG)
-#define ZEROEND(j, q, e, eW, m, u, x) \
+#define ZEROEND(j, q, e, eW, m, u, x, right) \
 	VMULPS S(j), m, u \
 	VFMADD213PS u, m, q
 #define ZERO5 LEAVE(ZEROEND)
-#define WRONGW(j, q, e, eW, m, u, x) VPMAXSD W(j), Z29, u
+#define WRONGW(j, q, e, eW, m, u, x, right) VPMAXSD W(j), Z29, u
 #define WIDE3 \
 	ZERO \
 	LEAVE(WRONGW)
-#define WIDEADD(j, q, e, eW, m, u, x) VFMADD231PS Z29, u, q
+#define WIDEADD(j, q, e, eW, m, u, x, right) VFMADD231PS Z29, u, q
 #define WIDE4 \
 	CONST(K(const_kWide)) \
 	LEAVE(WIDEADD)
-#define FIRSTEND(j, q, e, eW, m, u, x) \
+#define FIRSTEND(j, q, e, eW, m, u, x, right) \
 	RIGHT(j, u) \
 	ONSIDE(eW, Z29, u) \
 	VMULPS u, m, m
 #define FIRST5 \
 	CONST(K(const_kWide)) \
 	LEAVE(FIRSTEND)
-#define SQUAREEND(j, q, e, eW, m, u, x) \
+#define SQUAREEND(j, q, e, eW, m, u, x, right) \
 	RIGHT(j, u) \
 	VMOVUPS SQUAREE(j), Z31 \
 	ONSIDE(Z31, Z29, u) \
@@ -365,7 +367,7 @@ within:
 
 // CLIP: clamps L to the bounds of the label, if it may be beyond; IN = where it was not. Clobbers
 // u, x, Z29, Z31, K1, AX.
-#define CLIPROW(j, l, e, eW, m, u, x) \
+#define CLIPROW(j, l, e, eW, m, u, x, right) \
 	VPMOVSXBD (16*j)(OLDLABELS), u \
 	VPERMILPS u, Z29, x \
 	VPERMILPS u, Z31, u \
@@ -399,10 +401,10 @@ unclipped:
 	CONST(K(k)) \
 	RAISE(EXPROW)
 
-#define POWERZ(j, log, x, p, lo, hi, free) VPMINSD W(j), Z29, x
-#define POWERBOUND(j, log, x, p, lo, hi, free) VMAXPS.BCST params_right(PARAMS), x, x
+#define POWERZ(j, log, x, p, lo, hi, free, right) VPMINSD W(j), Z29, x
+#define POWERBOUND(j, log, x, p, lo, hi, free, right) VMAXPS.BCST params_right(PARAMS), x, x
 
-#define POWERHILO(j, log, x, p, lo, hi, free) \
+#define POWERHILO(j, log, x, p, lo, hi, free, right) \
 	VMULPS Z29, x, hi \
 	VFMSUB213PS hi, Z29, x \
 	VPMAXSD Z31, log, lo \
@@ -419,7 +421,7 @@ bounded: \
 	VBROADCASTSS K(const_kWideFloor), Z31 \
 	LEAVE(POWERHILO)
 
-#define POWERREDUCE(j, log, x, nm, lo, hi, free) \
+#define POWERREDUCE(j, log, x, nm, lo, hi, free, right) \
 	VSUBPS Z31, nm, Z29 \
 	VFMADD231PS.BCST K(const_kLn2HiNeg), Z29, hi \
 	VADDPS lo, hi, x \
@@ -433,7 +435,7 @@ bounded: \
 	RAISE(ROUNDROW) \
 	LEAVE(POWERREDUCE)
 
-#define POWEROUT(j, log, r, t, m, s, free) \
+#define POWEROUT(j, log, r, t, m, s, free, right) \
 	VFMADD213PS s, s, t \
 	VMULPS A(j), t, m
 
@@ -442,19 +444,19 @@ bounded: \
 // The loss x = q * m, or for gamma 0 q, 0 where that is tiny, and what a mode does besides. The losses of a step
 // are added up while the next one is left: LOSS to ADDUP are spread over that. m is
 // free after LOSS.
-#define PRODUCT(j, q, e, low, m, u, x) \
+#define PRODUCT(j, q, e, low, m, u, x, right) \
 	VMULPS m, q, u \
 	VPANDD Z29, u, u
 #define LOSS \
 	CONST(K(const_kMagnitude)) \
 	LEAVE(PRODUCT)
 
-#define PRODUCTZERO(j, q, e, low, m, u, x) VPANDD Z29, q, u
+#define PRODUCTZERO(j, q, e, low, m, u, x, right) VPANDD Z29, q, u
 #define LOSSZERO \
 	CONST(K(const_kMagnitude)) \
 	LEAVE(PRODUCTZERO)
 
-#define NONE(j, q, e, low, m, u, x) \
+#define NONE(j, q, e, low, m, u, x, right) \
 	VPXORD q, q, q \
 	VPXORD m, m, m
 
@@ -509,15 +511,15 @@ tinyLosses: \
 #define NOTINY
 
 // Each writes the losses at once.
-#define FLUSH(j, q, e, low, m, u, x) \
+#define FLUSH(j, q, e, low, m, u, x, right) \
 	NOTTINY(u, K1) \
 	VMOVAPS.Z u, K1, u
 
-#define EACHPLAIN(j, q, e, low, m, u, x) \
+#define EACHPLAIN(j, q, e, low, m, u, x, right) \
 	VMULPS Z29, u, u \
 	VMOVUPS u, (64*j)(OUT)
 
-#define EACHWIDE(j, q, e, low, m, u, x) \
+#define EACHWIDE(j, q, e, low, m, u, x, right) \
 	VMULPS Z31, u, u \
 	VMULPS Z29, u, u \
 	VMOVUPS u, (64*j)(OUT)
@@ -535,34 +537,39 @@ flushed: \
 #define EACHESWIDE WRITE(LOSS, EACHWIDE)
 #define EACHESZERO WRITE(LOSSZERO, EACHWIDE)
 
-// SLOPE: x = t of the slope's t + s*L, where one is 1 in the scale of e; SLOPEL: u = s, and
-// all of it in x. Clobber low.
-#define SLOPE(j, e, one, u, x) \
-	RIGHT(j, u) \
-	VMOVDQA64 u, x \
-	ONSIDE(e, one, x)
-
-#define SLOPEROW(j, q, e, low, m, u, x) \
-	SLOPE(j, e, ONE, u, x) \
+// SLOPE1 to SLOPE4: x = t of the slope's t + s*L, u = s, and all of it in x, if s is not 0. Clobber low. The plain
+// ones have the mask of the right side still:
+#define SLOPEROW(j, q, e, low, m, u, x, right) \
+	VBLENDMPS e, ONE, right, x \
 	VMULPS Z31, e, low
 #define SLOPEPLAIN1 \
 	VBROADCASTSS params_slopeWrong(PARAMS), Z31 \
 	LEAVE(SLOPEROW)
 
-// For gamma 2.
-#define SLOPETWO(j, q, e, low, m, u, x) \
-	SLOPE(j, e, ONE, u, x) \
+#define SLOPEDOUBLE(j, q, e, low, m, u, x, right) \
+	VBLENDMPS e, ONE, right, x \
 	VADDPS e, e, low
-#define SLOPETWO1 LEAVE(SLOPETWO)
+#define SLOPETWO1 LEAVE(SLOPEDOUBLE)
 
-// For gamma 0, where s is 0: all of it.
-#define SLOPEZERO(j, q, e, eW, m, u, x) SLOPE(j, eW, Z29, u, x)
+#define SLOPEMASKED(j, q, e, low, m, u, x, right) VBLENDMPS Z29, low, right, u
+#define SLOPEPLAIN2 \
+	CONST(params_slopeRight(PARAMS)) \
+	LEAVE(SLOPEMASKED)
+
+// The wide ones:
+#define SLOPE(j, eW, u, x) \
+	RIGHT(j, u) \
+	VMOVDQA64 u, x \
+	ONSIDE(eW, Z29, x)
+
+// For gamma 0, where s is 0.
+#define SLOPEZERO(j, q, e, eW, m, u, x, right) SLOPE(j, eW, u, x)
 #define SLOPEZERO1 \
 	CONST(K(const_kWide)) \
 	LEAVE(SLOPEZERO)
 
-#define SLOPEWIDE(j, q, e, eW, m, u, x) \
-	SLOPE(j, eW, Z29, u, x) \
+#define SLOPEWIDE(j, q, e, eW, m, u, x, right) \
+	SLOPE(j, eW, u, x) \
 	VMULPS Z31, eW, eW
 #define SLOPEWIDE1 \
 	CONST(K(const_kWide)) \
@@ -570,7 +577,7 @@ flushed: \
 	LEAVE(SLOPEWIDE)
 
 // For general gamma: e and e times 2^64 anew, as POWER clobbers them.
-#define ESUM(j, q, e, eW, m, u, x) \
+#define ESUM(j, q, e, eW, m, u, x, right) \
 	VMOVUPS S(j), eW \
 	VADDPS TS(j), eW, eW
 #define SLOPEANY1 \
@@ -578,48 +585,48 @@ flushed: \
 	EOFWIDE \
 	SLOPEWIDE1
 
-#define SLOPEOFL(j, q, e, low, m, u, x) VPTERNLOGD $0xac, Z29, low, u
-#define SLOPE2 \
+#define SLOPEOFL(j, q, e, low, m, u, x, right) VPTERNLOGD $0xac, Z29, low, u
+#define SLOPEWIDE2 \
 	CONST(params_slopeRight(PARAMS)) \
 	LEAVE(SLOPEOFL)
 
-#define ONEPLUSE(j, q, e, low, m, u, x) VADDPS ONE, e, e
+#define ONEPLUSE(j, q, e, low, m, u, x, right) VADDPS ONE, e, e
 #define SLOPEZERO3 LEAVE(ONEPLUSE)
 
-#define TAKEL(j, q, e, low, m, u, x) VMOVAPS q, low
+#define TAKEL(j, q, e, low, m, u, x, right) VMOVAPS q, low
 #define SLOPEPLAIN3 \
 	LEAVE(TAKEL) \
 	LEAVE(ONEPLUSE)
 
-#define SCALEL(j, q, e, low, m, u, x) VMULPS Z29, q, low
+#define SCALEL(j, q, e, low, m, u, x, right) VMULPS Z29, q, low
 #define SLOPEWIDE3 \
 	CONST(K(const_kSlopeL)) \
 	LEAVE(SCALEL) \
 	LEAVE(ONEPLUSE)
 
-#define SLOPEL(j, q, e, low, m, u, x) VFMADD231PS low, u, x
+#define SLOPEL(j, q, e, low, m, u, x, right) VFMADD231PS low, u, x
 #define SLOPE4 LEAVE(SLOPEL)
 
 // What else the slope takes if something may be tiny.
-#define SLOPEPLAINTINY(j, q, e, low, m, u, x) VPMINSD.BCST K(const_kSlopeMax), low, low
-#define SLOPECLIPTINY(j, q, e, low, m, u, x) \
+#define SLOPEPLAINTINY(j, q, e, low, m, u, x, right) VPMINSD.BCST K(const_kSlopeMax), low, low
+#define SLOPECLIPTINY(j, q, e, low, m, u, x, right) \
 	KMOVW IN(j), K1 \
 	VMOVDQA32.Z x, K1, x
 
 // FINISH: scales and stores the gradient m * x / e. Fused with +0, the last product is +0 where
 // the gradient is, whatever its sign. Clobbers u, Z29.
-#define FINISH1(j, q, e, low, m, u, x) VDIVPS e, x, x
-#define FINISH2(j, q, e, low, m, u, x) VMULPS m, x, x
-#define UNSCALED(j, q, e, low, m, u, x) VPSUBD Z31, x, x
+#define FINISH1(j, q, e, low, m, u, x, right) VDIVPS e, x, x
+#define FINISH2(j, q, e, low, m, u, x, right) VMULPS m, x, x
+#define UNSCALED(j, q, e, low, m, u, x, right) VPSUBD Z31, x, x
 #define WIDESCALE \
 	VBROADCASTSS K(const_kWideBits), Z31 \
 	LEAVE(UNSCALED)
-#define FINISH3(j, q, e, low, m, u, x) \
+#define FINISH3(j, q, e, low, m, u, x, right) \
 	VFMADD213PS Z31, Z29, x \
 	VMOVUPS x, (64*j)(OUT)
 
 // The same with 0 for what is tiny. Clobbers K1-4.
-#define MAGNITUDE(j, q, e, low, m, u, x) VPANDD.BCST K(const_kMagnitude), x, u
+#define MAGNITUDE(j, q, e, low, m, u, x, right) VPANDD.BCST K(const_kMagnitude), x, u
 #define GREAT(u, mask) VPCMPD.BCST $5, frame_leastGrad(FRAME), u, mask
 #define FINISHTINY(j, x, mask) \
 	VFMADD213PS.Z Z31, Z29, mask, x \
@@ -658,12 +665,12 @@ great: \
 	LEAVE(FINISH3) \
 finished:
 
-#define SLOPESTWO SLOPES(SLOPETWO1, SLOPE2, SLOPEPLAIN3, SLOPEPLAINTINY, SLOPE4)
-#define SLOPESPLAIN SLOPES(SLOPEPLAIN1, SLOPE2, SLOPEPLAIN3, SLOPEPLAINTINY, SLOPE4)
-#define SLOPESWIDE SLOPES(SLOPEWIDE1, SLOPE2, SLOPEWIDE3, NOROW, SLOPE4)
-#define SLOPESANY SLOPES(SLOPEANY1, SLOPE2, SLOPEWIDE3, NOROW, SLOPE4)
-#define SLOPESANYCLIP SLOPES(SLOPEANY1, SLOPE2, SLOPEWIDE3, SLOPECLIPTINY, SLOPE4)
-#define SLOPESCLIP SLOPES(SLOPEWIDE1, SLOPE2, SLOPEWIDE3, SLOPECLIPTINY, SLOPE4)
+#define SLOPESTWO SLOPES(SLOPETWO1, SLOPEPLAIN2, SLOPEPLAIN3, SLOPEPLAINTINY, SLOPE4)
+#define SLOPESPLAIN SLOPES(SLOPEPLAIN1, SLOPEPLAIN2, SLOPEPLAIN3, SLOPEPLAINTINY, SLOPE4)
+#define SLOPESWIDE SLOPES(SLOPEWIDE1, SLOPEWIDE2, SLOPEWIDE3, NOROW, SLOPE4)
+#define SLOPESANY SLOPES(SLOPEANY1, SLOPEWIDE2, SLOPEWIDE3, NOROW, SLOPE4)
+#define SLOPESANYCLIP SLOPES(SLOPEANY1, SLOPEWIDE2, SLOPEWIDE3, SLOPECLIPTINY, SLOPE4)
+#define SLOPESCLIP SLOPES(SLOPEWIDE1, SLOPEWIDE2, SLOPEWIDE3, SLOPECLIPTINY, SLOPE4)
 #define SLOPESZERO SLOPES(SLOPEZERO1, DONE, SLOPEZERO3, NOROW, DONE)
 #define SLOPESZEROCLIP SLOPES(SLOPEZERO1, DONE, SLOPEZERO3, SLOPECLIPTINY, DONE)
 #define GRADSPLAIN GRADS(DONE)
