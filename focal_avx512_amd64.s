@@ -12,7 +12,7 @@
 // keeps its pipe for two cycles on many CPUs, so that four rows fill the pipes for as long as a
 // multiplication takes; hence everything goes four rows abreast. The two pipes that multiply bind:
 // whatever can be is done by additions, integers and VPTERNLOGD; compares into masks go through
-// those pipes and only flush tiny results. Where pipes are whole, two loads a cycle bind as much: so a
+// those pipes too and are made where one spares two instructions. Where pipes are whole, two loads a cycle bind as much: so a
 // constant is loaded once for four rows. Where all logits of a step are below frame.safe, what only
 // tiny or clamped results need is left out.
 //
