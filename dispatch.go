@@ -222,6 +222,7 @@ const (
 	longRun    = 512
 	stageCells = 4096
 	aheadCells = 128  // how far ahead strided cells are fetched
+	leastPiece = 8    // of a run that archRuns copies
 	everyCells = 1024 // of one assembly call, which cannot be preempted: 64 KiB in lines of memory
 )
 
@@ -275,6 +276,8 @@ func (f *frame) block(j *job, b int) float64 {
 // assembly they begin to fetch the cells that come aheadCells later, also those of the next call: so memory is at work
 // while the kernel runs in between.
 //
+// archRuns(dst, src, n, runs, dstStep, srcStep) is copyRuns, n at least leastPiece.
+//
 // stage(f, j, i, end) is staged with a buffer on the stack, which Go would clear: that took 8 % of the time of a head of
 // 3 x 13 x 13. As it is declared so, staged must let nothing that it gets escape.
 
@@ -284,28 +287,34 @@ func staged(f *frame, j *job, i, end int, x *[stageCells]float32) {
 	for ; i < end; i += stageCells {
 		n := min(stageCells, end-i)
 		buf := x[:n]
-		j.gather(buf, i)
+		j.gather(buf, i, f.p.isa)
 		f.cells(&job{mode: j.mode, out: buf, logits: buf, labels: j.labels[i : i+n]}, 0, 0, n)
-		j.scatter(buf, i)
+		j.scatter(buf, i, f.p.isa)
 	}
 }
 
 // gather copies the logits of cells from i on to buf.
-func (j *job) gather(buf []float32, i int) {
+func (j *job) gather(buf []float32, i int, k isa) {
+	c := &j.cells
 	for run, x := j.run(i); len(buf) > 0; run, x = run+1, 0 {
-		k, at := j.piece(run, x, len(buf))
+		n, at := j.piece(run, x, len(buf))
 		src := j.logits[at:]
-		if stride := j.cells.Stride; stride == 1 {
-			copy(buf[:k], src)
-		} else {
-			gatherEvery(buf[:k], src, stride)
+		switch runs := len(buf) / c.Len; {
+		case c.Stride != 1:
+			gatherEvery(buf[:n], src, c.Stride)
+		case x == 0 && runs > 1 && c.Len >= leastPiece && k != isaGeneric:
+			n = runs * c.Len
+			copyRuns(buf[:n], src, c.Len, runs, c.Len, c.Step)
+			run += runs - 1
+		default:
+			copy(buf[:n], src)
 		}
-		buf = buf[k:]
+		buf = buf[n:]
 	}
 }
 
 // scatter copies what the mode produced from buf to cell i and on.
-func (j *job) scatter(buf []float32, i int) {
+func (j *job) scatter(buf []float32, i int, k isa) {
 	switch j.mode {
 	case modeSum:
 		return
@@ -313,16 +322,31 @@ func (j *job) scatter(buf []float32, i int) {
 		copy(j.out[i:], buf)
 		return
 	}
+	c := &j.cells
 	for run, x := j.run(i); len(buf) > 0; run, x = run+1, 0 {
-		k, at := j.piece(run, x, len(buf))
+		n, at := j.piece(run, x, len(buf))
 		dst := j.out[at:]
-		if stride := j.cells.Stride; stride == 1 {
-			copy(dst, buf[:k])
-		} else {
-			scatterEvery(dst, buf[:k], stride)
+		switch runs := len(buf) / c.Len; {
+		case c.Stride != 1:
+			scatterEvery(dst, buf[:n], c.Stride)
+		case x == 0 && runs > 1 && c.Len >= leastPiece && k != isaGeneric:
+			n = runs * c.Len
+			copyRuns(dst, buf[:n], c.Len, runs, c.Step, c.Len)
+			run += runs - 1
+		default:
+			copy(dst, buf[:n])
 		}
-		buf = buf[k:]
+		buf = buf[n:]
 	}
+}
+
+// copyRuns copies runs of n numbers each, those of dst and src so many numbers apart.
+func copyRuns(dst, src []float32, n, runs, dstStep, srcStep int) {
+	_, _ = dst[(runs-1)*dstStep+n-1], src[(runs-1)*srcStep+n-1]
+	for i := range runs {
+		raceRun(&dst[i*dstStep], &src[i*srcStep], n)
+	}
+	archRuns(dst, src, n, runs, dstStep, srcStep)
 }
 
 // gatherEvery copies every stride-th number of src to dst, and scatterEvery src to every stride-th of dst.

@@ -31,6 +31,9 @@ func archCells(f *frame, out, logits *float32, labels *uint8, n int) (done, colu
 func archCount(labels *uint8, n int, k isa) (positives, ignored, negatives int)
 
 //go:noescape
+func archRuns(dst, src []float32, n, runs, dstStep, srcStep int)
+
+//go:noescape
 func archGather(dst, src []float32, stride int)
 
 //go:noescape

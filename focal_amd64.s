@@ -1253,6 +1253,55 @@ TEXT ·stage(SB), 0, $16488-32
 	CALL ·staged(SB)
 	RET
 
+// func archRuns(dst, src []float32, n, runs, dstStep, srcStep int)
+TEXT ·archRuns(SB), NOSPLIT|NOFRAME, $0-80
+	MOVQ dst_base+0(FP), DI
+	MOVQ src_base+24(FP), SI
+	MOVQ n+48(FP), CX
+	MOVQ runs+56(FP), DX
+	MOVQ dstStep+64(FP), R8
+	MOVQ srcStep+72(FP), R9
+	SHLQ $2, R8
+	SHLQ $2, R9
+	LEAQ -32(CX*4), R10 // where the last 8 begin
+	LEAQ -128(CX*4), R11 // and the last 32
+
+run:
+	XORL AX, AX
+	TESTQ R11, R11
+	JLT few
+
+many:
+	VMOVUPS (SI)(AX*1), Y0
+	VMOVUPS 32(SI)(AX*1), Y1
+	VMOVUPS 64(SI)(AX*1), Y2
+	VMOVUPS 96(SI)(AX*1), Y3
+	VMOVUPS Y0, (DI)(AX*1)
+	VMOVUPS Y1, 32(DI)(AX*1)
+	VMOVUPS Y2, 64(DI)(AX*1)
+	VMOVUPS Y3, 96(DI)(AX*1)
+	SUBQ $-128, AX
+	CMPQ AX, R11
+	JLE many
+
+few:
+	CMPQ AX, R10
+	JGE last
+	VMOVUPS (SI)(AX*1), Y0
+	VMOVUPS Y0, (DI)(AX*1)
+	ADDQ $32, AX
+	JMP few
+
+last:
+	VMOVUPS (SI)(R10*1), Y0
+	VMOVUPS Y0, (DI)(R10*1)
+	ADDQ R8, DI
+	ADDQ R9, SI
+	DECQ DX
+	JNZ run
+	VZEROUPPER
+	RET
+
 // func archGather(dst, src []float32, stride int)
 TEXT ·archGather(SB), NOSPLIT|NOFRAME, $0-56
 	MOVQ dst_base+0(FP), DI

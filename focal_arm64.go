@@ -61,6 +61,12 @@ func tailNEON(f *frame, out, logits []float32, labels []uint8) bool {
 //go:noescape
 func archCount(labels *uint8, n int, k isa) (positives, ignored, negatives int)
 
+func archRuns(dst, src []float32, n, runs, dstStep, srcStep int) {
+	for i := range runs {
+		copy(dst[i*dstStep:][:n], src[i*srcStep:])
+	}
+}
+
 //go:noescape
 func archGather(dst, src []float32, stride int)
 

@@ -2,8 +2,8 @@
 
 package focal
 
-// Without assembly the generic kernel is the only one: archCells and archCount, for which see dispatch.go, are never
-// called.
+// Without assembly the generic kernel is the only one: archCells, archCount and archRuns, for which see dispatch.go,
+// are never called.
 
 func archKernels() []Kernel { return nil }
 
@@ -19,6 +19,8 @@ func stage(f *frame, j *job, i, end int) {
 func archCount(labels *uint8, n int, k isa) (positives, ignored, negatives int) {
 	return 0, 0, 0
 }
+
+func archRuns(dst, src []float32, n, runs, dstStep, srcStep int) {}
 
 // Four at a time, so that more of them are on their way from memory.
 func archGather(dst, src []float32, stride int) {

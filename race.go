@@ -29,3 +29,9 @@ func raceEvery(s []float32, n, stride int, write bool) {
 		}
 	}
 }
+
+// raceRun tells the race detector that n numbers are about to be copied.
+func raceRun(dst, src *float32, n int) {
+	runtime.RaceWriteRange(unsafe.Pointer(dst), 4*n)
+	runtime.RaceReadRange(unsafe.Pointer(src), 4*n)
+}

@@ -19,7 +19,7 @@ func TestRaceReported(t *testing.T) {
 		haveRace(t, what)
 		return
 	}
-	for _, what := range []string{"none", "grad", "loss", "logits", "labels", "count", "strided logits", "strided grad"} {
+	for _, what := range []string{"none", "grad", "loss", "logits", "labels", "count", "strided logits", "strided grad", "logits of runs", "grad of runs"} {
 		c := exec.Command(os.Args[0], "-test.run=^TestRaceReported$")
 		c.Env = append(os.Environ(), variable+"="+what)
 		out, err := c.CombinedOutput()
@@ -43,6 +43,8 @@ func haveRace(t *testing.T, what string) {
 
 		"strided logits": func() { x[n/2] = 1 },
 		"strided grad":   func() { out[n/2] = 1 },
+		"logits of runs": func() { x[n/2] = 1 },
+		"grad of runs":   func() { out[n/2] = 1 },
 	}[what]
 	l := must(t, 0.25, 2)
 	done := make(chan bool)
@@ -56,8 +58,12 @@ func haveRace(t *testing.T, what string) {
 		err = l.Each(out, x, y)
 	case "count":
 		_, err = Count(y)
-	case "strided logits", "strided grad":
-		h, e := l.Head(Channel{Runs: 1, Len: n / 2, Stride: 2})
+	case "strided logits", "strided grad", "logits of runs", "grad of runs":
+		c := Channel{Runs: 1, Len: n / 2, Stride: 2}
+		if strings.HasSuffix(what, "runs") {
+			c = Channel{Runs: 10, Step: n / 10, Len: n / 20, Stride: 1}
+		}
+		h, e := l.Head(c)
 		if e != nil {
 			t.Fatal(e)
 		}
