@@ -724,8 +724,8 @@ finished:
 // BOTH: both at once. The order is measured.
 #define BOTH(LOSS, ADDUP1, ADDUP2, CLAMP, ROUND, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
 	LOGIT \
-	LIMIT(CLAMP, within) \
 	LOSS \
+	LIMIT(CLAMP, within) \
 	ADDUP1(tinyLosses, addedLosses) \
 	ADDUP2 \
 	ROUND \
@@ -734,26 +734,26 @@ finished:
 	LOGBEGIN \
 	LOG(const_kLogQ6) \
 	LOG(const_kLogQ5) \
-	D1 \
 	REDUCE(const_kLn2LoNeg) \
+	D1 \
 	EXPBEGIN \
 	EXP(const_kExpP3) \
 	LOG(const_kLogQ4) \
 	EXP(const_kExpP2) \
 	EXP(const_kExpP1) \
-	EXP(const_kExpP0) \
-	D2 \
-	ENTER(EXPMUL) \
-	ENTER(EXPEND) \
 	LOG(const_kLogQ3) \
+	D2 \
+	EXP(const_kExpP0) \
+	ENTER(EXPMUL) \
 	D3 \
-	D4 \
+	ENTER(EXPEND) \
 	ENTER(LABEL) \
+	D4 \
 	WEIGH \
-	SIGN \
 	LOG(const_kLogQ2) \
-	LOG(const_kLogQ1) \
 	ROW1 \
+	SIGN \
+	LOG(const_kLogQ1) \
 	LOG(const_kLogQ0) \
 	ROW2 \
 	ROW3 \
