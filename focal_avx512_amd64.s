@@ -697,9 +697,9 @@ finished:
 	WEIGH \
 	SIGN
 
-// LEAVELAST: of the leaving step L, unless ROW3 to ROW5 come later, and m; of the one before that the
-// losses are added up. D and ROW are the steps of DENOMINATOR, DIVIDE, and SOFTPLUS and MODULATE.
-#define LEAVELAST(LOSS, ADDUP1, ADDUP2, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
+// LEAVELAST: L and m of the leaving step; the losses of the one before are added up. D1 to D4 are the steps of DENOMINATOR
+// and DIVIDE, L1 to L5 those of SOFTPLUS and MODULATE.
+#define LEAVELAST(LOSS, ADDUP1, ADDUP2, D1, D2, D3, D4, L1, L2, L3, L4, L5) \
 	LOSS \
 	ADDUP1(tinyLast, addedLast) \
 	LOGBEGIN \
@@ -714,15 +714,16 @@ finished:
 	LOG(const_kLogQ3) \
 	LOG(const_kLogQ2) \
 	LOG(const_kLogQ1) \
-	ROW1 \
+	L1 \
 	LOG(const_kLogQ0) \
-	ROW2 \
-	ROW3 \
-	ROW4 \
-	ROW5
+	L2 \
+	L3 \
+	L4 \
+	L5
 
-// BOTH: both at once. The order is measured.
-#define BOTH(LOSS, ADDUP1, ADDUP2, CLAMP, ROUND, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
+// BOTH: both at once. The order is measured on a Zen 5: its schedulers hold half a step, so what takes longest,
+// from logit to e, goes ahead of the rest.
+#define BOTH(LOSS, ADDUP1, ADDUP2, CLAMP, ROUND, D1, D2, D3, D4, L1, L2, L3, L4, L5) \
 	LOGIT \
 	LOSS \
 	LIMIT(CLAMP, within) \
@@ -751,17 +752,17 @@ finished:
 	D4 \
 	WEIGH \
 	LOG(const_kLogQ2) \
-	ROW1 \
+	L1 \
 	SIGN \
 	LOG(const_kLogQ1) \
 	LOG(const_kLogQ0) \
-	ROW2 \
-	ROW3 \
-	ROW4 \
-	ROW5
+	L2 \
+	L3 \
+	L4 \
+	L5
 
-// BOTHPOWER and LEAVEPOWER: the same for general gamma.
-#define BOTHPOWER(LOSS, ADDUP1, ADDUP2, CLAMP, ROUND, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
+// BOTHPOWER and LEAVEPOWER: the same for general gamma, where log1p(e) and then the power take longest.
+#define BOTHPOWER(LOSS, ADDUP1, ADDUP2, CLAMP, ROUND, D1, D2, D3, D4, L1, L2, L3, L4, L5) \
 	LOSS \
 	ADDUP1(tinyLosses, addedLosses) \
 	LOGBEGIN \
@@ -778,9 +779,9 @@ finished:
 	REDUCE(const_kLn2HiNeg) \
 	LOG(const_kLogQ1) \
 	REDUCE(const_kLn2LoNeg) \
-	ROW1 \
+	L1 \
 	LOG(const_kLogQ0) \
-	ROW2 \
+	L2 \
 	EXPBEGIN \
 	POWER1(bounded) \
 	EXP(const_kExpP3) \
@@ -804,7 +805,7 @@ finished:
 	WIDE3 \
 	WIDE4
 
-#define LEAVEPOWER(LOSS, ADDUP1, ADDUP2, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
+#define LEAVEPOWER(LOSS, ADDUP1, ADDUP2, D1, D2, D3, D4, L1, L2, L3, L4, L5) \
 	LOSS \
 	ADDUP1(tinyLast, addedLast) \
 	LOGBEGIN \
@@ -815,9 +816,9 @@ finished:
 	LOG(const_kLogQ3) \
 	LOG(const_kLogQ2) \
 	LOG(const_kLogQ1) \
-	ROW1 \
+	L1 \
 	LOG(const_kLogQ0) \
-	ROW2 \
+	L2 \
 	POWER1(boundedLast) \
 	POWER2 \
 	RAISEBEGIN \
@@ -856,7 +857,7 @@ TEXT tame<>(SB), NOSPLIT|NOFRAME, $0-0
 
 // A variant: returns the steps left in STEPS, 0 unless it met a special logit. OUT_ after the last step
 // is for nothing, as there is no next.
-#define VARIANT(name, BOTH, LEAVELAST, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUND, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5, REST, MODE, OUT_, AFTER) \
+#define VARIANT(name, BOTH, LEAVELAST, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUND, D1, D2, D3, D4, L1, L2, L3, L4, L5, REST, MODE, OUT_, AFTER) \
 TEXT name<>(SB), NOSPLIT|NOFRAME, $0-0 \
 	LEAVE(NONE) \
 	KXORW OLDTINY, OLDTINY, OLDTINY \
@@ -875,7 +876,7 @@ usual: \
 	ADDQ $64, LABELS \
 	ADDQ $256, LOGITS \
 entering: \
-	BOTH(LOSS, ADDUP1, ADDUP2, CLAMP, ROUND, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
+	BOTH(LOSS, ADDUP1, ADDUP2, CLAMP, ROUND, D1, D2, D3, D4, L1, L2, L3, L4, L5) \
 left: \
 	REST \
 	MODE \
@@ -905,27 +906,27 @@ ending: \
 last: \
 	MOVQ LASTOUT, OUT \
 	MOVQ LASTLABELS, OLDLABELS \
-	LEAVELAST(LOSS, ADDUP1, ADDUP2, D1, D2, D3, D4, ROW1, ROW2, ROW3, ROW4, ROW5) \
+	LEAVELAST(LOSS, ADDUP1, ADDUP2, D1, D2, D3, D4, L1, L2, L3, L4, L5) \
 	ENTER(NOTENTERED) \
 	JMP left
 
-#define PLAIN(sum, each, grad, D1, D2, D3, D4, ROW3, ROW4, ROW5, SLOPES) \
-	VARIANT(sum, BOTH, LEAVELAST, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDPLAIN, D1, D2, D3, D4, DONE, PLAIN2, ROW3, ROW4, ROW5, DONE, DONE, OUTPLAIN, DONE) \
-	VARIANT(each, BOTH, LEAVELAST, DONE, NOADDUP1, NOADDUP2, NOTINY, CLAMP, ROUNDPLAIN, D1, D2, D3, D4, DONE, PLAIN2, ROW3, ROW4, ROW5, DONE, EACHESPLAIN, OUTPLAIN, DONE) \
-	VARIANT(grad, BOTH, LEAVELAST, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDPLAIN, D1, D2, D3, D4, DONE, PLAIN2, ROW3, ROW4, ROW5, DONE, SLOPES, OUTPLAIN, GRADSPLAIN)
+#define PLAIN(sum, each, grad, D1, D2, D3, D4, L3, L4, L5, SLOPES) \
+	VARIANT(sum, BOTH, LEAVELAST, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDPLAIN, D1, D2, D3, D4, DONE, PLAIN2, L3, L4, L5, DONE, DONE, OUTPLAIN, DONE) \
+	VARIANT(each, BOTH, LEAVELAST, DONE, NOADDUP1, NOADDUP2, NOTINY, CLAMP, ROUNDPLAIN, D1, D2, D3, D4, DONE, PLAIN2, L3, L4, L5, DONE, EACHESPLAIN, OUTPLAIN, DONE) \
+	VARIANT(grad, BOTH, LEAVELAST, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDPLAIN, D1, D2, D3, D4, DONE, PLAIN2, L3, L4, L5, DONE, SLOPES, OUTPLAIN, GRADSPLAIN)
 
-#define WIDE(sum, each, grad, BOTH, LEAVELAST, LOSS, CLAMP, D1, D2, D3, ROW1, ROW2, ROW3, ROW4, ROW5, REST, EACHES, SLOPES, OUT_) \
-	VARIANT(sum, BOTH, LEAVELAST, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDWIDE, D1, D2, DONE, D3, ROW1, ROW2, ROW3, ROW4, ROW5, REST, DONE, OUT_, DONE) \
-	VARIANT(each, BOTH, LEAVELAST, DONE, NOADDUP1, NOADDUP2, NOTINY, CLAMP, ROUNDWIDE, D1, D2, DONE, D3, ROW1, ROW2, ROW3, ROW4, ROW5, REST, EACHES, OUT_, DONE) \
-	VARIANT(grad, BOTH, LEAVELAST, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDWIDE, D1, D2, DONE, D3, ROW1, ROW2, ROW3, ROW4, ROW5, REST, SLOPES, OUT_, GRADSWIDE)
+#define WIDE(sum, each, grad, BOTH, LEAVELAST, LOSS, CLAMP, D1, D2, D3, L1, L2, L3, L4, L5, REST, EACHES, SLOPES, OUT_) \
+	VARIANT(sum, BOTH, LEAVELAST, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDWIDE, D1, D2, DONE, D3, L1, L2, L3, L4, L5, REST, DONE, OUT_, DONE) \
+	VARIANT(each, BOTH, LEAVELAST, DONE, NOADDUP1, NOADDUP2, NOTINY, CLAMP, ROUNDWIDE, D1, D2, DONE, D3, L1, L2, L3, L4, L5, REST, EACHES, OUT_, DONE) \
+	VARIANT(grad, BOTH, LEAVELAST, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDWIDE, D1, D2, DONE, D3, L1, L2, L3, L4, L5, REST, SLOPES, OUT_, GRADSWIDE)
 
-// Sum, each and grad; the denominator by D1 to D4, and between the others ROW3 to ROW5; SLOPES (of grad).
+// Sum, each and grad; the denominator by D1 to D4, and between the others L3 to L5; SLOPES (of grad).
 PLAIN(plain15Sum, plain15Each, plain15Grad, FIRST1, DONE, DONE, DIVIDE15, DONE, DONE, ADDW5, SLOPESPLAIN)
 PLAIN(plain2Sum, plain2Each, plain2Grad, SQUARE1, SQUARE2, DONE, DIVIDE, DONE, PLAIN4, PLAIN5, SLOPESTWO)
 PLAIN(plain3Sum, plain3Each, plain3Grad, SQUARE1, SQUARE2, CUBE3, DIVIDE, CUBED3, PLAIN4, PLAIN5, SLOPESPLAIN)
 PLAIN(plain4Sum, plain4Each, plain4Grad, SQUARE1, SQUARE2, FOURTH3, DIVIDE, DONE, PLAIN4, FOURTH5, SLOPESPLAIN)
 
-// LOSS, CLAMP; D1, D2, D4 (as D3); ROW1 to ROW5; REST, EACHES (of each), SLOPES (of grad), OUT_.
+// LOSS, CLAMP; D1, D2, D4 (as D3); L1 to L5; REST, EACHES (of each), SLOPES (of grad), OUT_.
 WIDE(wide0Sum, wide0Each, wide0Grad, BOTH, LEAVELAST, LOSSZERO, CLAMP, DONE, DONE, DIVIDE0, ZERO1, ZERO2, WIDE3, WIDE4, ZERO5, DONE, EACHESZERO, SLOPESZERO, OUTWIDE)
 WIDE(wide05Sum, wide05Each, wide05Grad, BOTH, LEAVELAST, LOSS, CLAMP, FIRST1, DONE, DIVIDE05, WIDE1, WIDE2, WIDE3, WIDE4, DONE, DONE, EACHESWIDE, SLOPESWIDE, OUTWIDE)
 WIDE(wide1Sum, wide1Each, wide1Grad, BOTH, LEAVELAST, LOSS, CLAMP, FIRST1, DONE, DIVIDE, WIDE1, WIDE2, WIDE3, WIDE4, FIRST5, DONE, EACHESWIDE, SLOPESWIDE, OUTWIDE)
