@@ -343,9 +343,7 @@ func (j *job) scatter(buf []float32, i int, k isa) {
 // copyRuns copies runs of n numbers each, those of dst and src so many numbers apart.
 func copyRuns(dst, src []float32, n, runs, dstStep, srcStep int) {
 	_, _ = dst[(runs-1)*dstStep+n-1], src[(runs-1)*srcStep+n-1]
-	for i := range runs {
-		raceRun(&dst[i*dstStep], &src[i*srcStep], n)
-	}
+	raceRuns(dst, src, n, runs, dstStep, srcStep)
 	archRuns(dst, src, n, runs, dstStep, srcStep)
 }
 

@@ -30,8 +30,10 @@ func raceEvery(s []float32, n, stride int, write bool) {
 	}
 }
 
-// raceRun tells the race detector that n numbers are about to be copied.
-func raceRun(dst, src *float32, n int) {
-	runtime.RaceWriteRange(unsafe.Pointer(dst), 4*n)
-	runtime.RaceReadRange(unsafe.Pointer(src), 4*n)
+// raceRuns tells the race detector what copyRuns is about to do.
+func raceRuns(dst, src []float32, n, runs, dstStep, srcStep int) {
+	for i := range runs {
+		runtime.RaceWriteRange(unsafe.Pointer(&dst[i*dstStep]), 4*n)
+		runtime.RaceReadRange(unsafe.Pointer(&src[i*srcStep]), 4*n)
+	}
 }
