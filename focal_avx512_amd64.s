@@ -767,20 +767,20 @@ finished:
 	ADDUP1(tinyLosses, addedLosses) \
 	LOGBEGIN \
 	LOG(const_kLogQ6) \
-	LOGIT \
 	ADDUP2 \
 	LOG(const_kLogQ5) \
 	LOG(const_kLogQ4) \
-	LIMIT(CLAMP, within) \
 	LOG(const_kLogQ3) \
+	LOGIT \
+	LIMIT(CLAMP, within) \
 	ROUND \
 	ENTER(SPLIT) \
 	LOG(const_kLogQ2) \
-	REDUCE(const_kLn2HiNeg) \
 	LOG(const_kLogQ1) \
-	REDUCE(const_kLn2LoNeg) \
+	REDUCE(const_kLn2HiNeg) \
 	L1 \
 	LOG(const_kLogQ0) \
+	REDUCE(const_kLn2LoNeg) \
 	L2 \
 	EXPBEGIN \
 	POWER1(bounded) \
@@ -792,18 +792,18 @@ finished:
 	EXP(const_kExpP1) \
 	RAISEEXP(const_kExpP2) \
 	EXP(const_kExpP0) \
-	RAISEEXP(const_kExpP1) \
 	ENTER(EXPMUL) \
+	RAISEEXP(const_kExpP1) \
 	RAISEEXP(const_kExpP0) \
 	ENTER(EXPEND) \
-	RAISE(EXPMUL) \
 	ENTER(LABEL) \
 	WEIGH \
-	SIGN \
+	RAISE(EXPMUL) \
 	RAISE(EXPEND) \
 	POWER3 \
 	WIDE3 \
-	WIDE4
+	WIDE4 \
+	SIGN
 
 #define LEAVEPOWER(LOSS, ADDUP1, ADDUP2, D1, D2, D3, D4, L1, L2, L3, L4, L5) \
 	LOSS \
