@@ -222,7 +222,7 @@ const (
 	longRun    = 512
 	stageCells = 4096
 	aheadCells = 128  // how far ahead strided cells are fetched
-	leastPiece = 8    // of a run that archRuns copies
+	leastRun   = 8    // that archRuns copies: a vector
 	everyCells = 1024 // of one assembly call, which cannot be preempted: 64 KiB in lines of memory
 )
 
@@ -276,7 +276,7 @@ func (f *frame) block(j *job, b int) float64 {
 // assembly they begin to fetch the cells that come aheadCells later, also those of the next call: so memory is at work
 // while the kernel runs in between.
 //
-// archRuns(dst, src, n, runs, dstStep, srcStep) is copyRuns, n at least leastPiece.
+// archRuns(dst, src, n, runs, dstStep, srcStep) is copyRuns, n at least leastRun.
 //
 // stage(f, j, i, end) is staged with a buffer on the stack, which Go would clear: that took 8 % of the time of a head of
 // 3 x 13 x 13. As it is declared so, staged must let nothing that it gets escape.
@@ -299,10 +299,10 @@ func (j *job) gather(buf []float32, i int, k isa) {
 	for run, x := j.run(i); len(buf) > 0; run, x = run+1, 0 {
 		n, at := j.piece(run, x, len(buf))
 		src := j.logits[at:]
-		switch runs := len(buf) / c.Len; {
+		switch runs := j.wholeRuns(x, len(buf), k); {
 		case c.Stride != 1:
 			gatherEvery(buf[:n], src, c.Stride)
-		case x == 0 && runs > 1 && c.Len >= leastPiece && k != isaGeneric:
+		case runs > 1:
 			n = runs * c.Len
 			copyRuns(buf[:n], src, c.Len, runs, c.Len, c.Step)
 			run += runs - 1
@@ -326,10 +326,10 @@ func (j *job) scatter(buf []float32, i int, k isa) {
 	for run, x := j.run(i); len(buf) > 0; run, x = run+1, 0 {
 		n, at := j.piece(run, x, len(buf))
 		dst := j.out[at:]
-		switch runs := len(buf) / c.Len; {
+		switch runs := j.wholeRuns(x, len(buf), k); {
 		case c.Stride != 1:
 			scatterEvery(dst, buf[:n], c.Stride)
-		case x == 0 && runs > 1 && c.Len >= leastPiece && k != isaGeneric:
+		case runs > 1:
 			n = runs * c.Len
 			copyRuns(dst, buf[:n], c.Len, runs, c.Step, c.Len)
 			run += runs - 1
@@ -338,6 +338,14 @@ func (j *job) scatter(buf []float32, i int, k isa) {
 		}
 		buf = buf[n:]
 	}
+}
+
+// wholeRuns returns how many of n cells from place x on are whole runs that copyRuns takes.
+func (j *job) wholeRuns(x, n int, k isa) int {
+	if x > 0 || j.cells.Stride != 1 || j.cells.Len < leastRun || k == isaGeneric {
+		return 0
+	}
+	return n / j.cells.Len
 }
 
 // copyRuns copies runs of n numbers each, those of dst and src so many numbers apart.

@@ -12,9 +12,9 @@
 // keeps its pipe for two cycles on many CPUs, so that four rows fill the pipes for as long as a
 // multiplication takes; hence everything goes four rows abreast. The two pipes that multiply bind:
 // whatever can be is done by additions, integers and VPTERNLOGD; compares into masks go through
-// those pipes too and are made where one spares two instructions. Where pipes are whole, two loads a cycle bind as much: so a
-// constant is loaded once for four rows. Where all logits of a step are below frame.safe, what only
-// tiny or clamped results need is left out.
+// those pipes too and are made where one spares two instructions. A constant is loaded once for
+// four rows: once for each took up to 1.2 times as long on a Zen 5. Where all logits of a step are
+// below frame.safe, what only tiny or clamped results need is left out.
 //
 // AVX512F and AVX512BW are needed.
 //
@@ -62,7 +62,7 @@
 // A macro for each row and its registers. Of the leaving step: q holds Q and L; e; low is e^2
 // (plain), or e times 2^64 (wide); m = a * q^gamma; u is free, and then the loss. Of the entering
 // one: x to r, which is free for the leaving one after SIGN, and p, which is free between OUT and
-// ROUND. Z29 and Z31 are for the moment; so is the mask right, from ADDUP to the end of the step.
+// ROUND. Z29 and Z31 are for the moment; so is the mask, from ADDUP to the end of the step.
 #define LEAVE(ROW) \
 	ROW(0, Z0, Z16, Z20, Z12, Z24, Z4, K1) \
 	ROW(1, Z1, Z17, Z21, Z13, Z25, Z5, K2) \
@@ -241,7 +241,7 @@ within:
 // ONSIDE: mask = right where mask is set, else wrong.
 #define ONSIDE(right, wrong, mask) VPTERNLOGD $0xca, wrong, right, mask
 
-// RIGHT: the right side's columns of a register, by the sign of w.
+// RIGHT: mask = all bits in columns of the right side, by the sign of w.
 #define RIGHT(j, mask) VPSRAD $31, W(j), mask
 
 // DENOMINATOR: u = the power of 1+e by which DIVIDE divides. In three steps.
@@ -255,8 +255,8 @@ within:
 	VADDPS ONE, e, Z31 \
 	VMULPS Z31, u, u
 #define CUBE3 LEAVE(CUBED)
-#define FOURTHED(j, q, e, low, m, u, x, right) VMULPS u, u, u
-#define FOURTH3 LEAVE(FOURTHED)
+#define SQUAREDTWICE(j, q, e, low, m, u, x, right) VMULPS u, u, u
+#define FOURTH3 LEAVE(SQUAREDTWICE)
 #define ONEANDE(j, q, e, low, m, u, x, right) VADDPS ONE, e, u
 #define FIRST1 LEAVE(ONEANDE)
 #define NOROW(j, q, e, low, m, u, x, right)
@@ -317,7 +317,6 @@ within:
 	VADDPS u, q, q
 #define ADDW5 \
 	ZERO \
-	LEAVE(PLAINSIDE) \
 	LEAVE(ADDW)
 
 // The wide ones:
@@ -441,7 +440,22 @@ bounded: \
 
 #define POWER3 LEAVE(POWEROUT)
 
-// The loss x = q * m, or for gamma 0 q, 0 where that is tiny, and what a mode does besides. The losses of a step
+// POWER: all of it at once.
+#define POWER \
+	POWER1(boundedLast) \
+	POWER2 \
+	RAISEBEGIN \
+	RAISEEXP(const_kExpP3) \
+	RAISEEXP(const_kExpP2) \
+	RAISEEXP(const_kExpP1) \
+	RAISEEXP(const_kExpP0) \
+	RAISE(EXPMUL) \
+	RAISE(EXPEND) \
+	POWER3 \
+	WIDE3 \
+	WIDE4
+
+// The loss u = q * m, or for gamma 0 q, 0 where that is tiny, and what a mode does besides. The losses of a step
 // are added up while the next one is left: LOSS to ADDUP are spread over that. m is
 // free after LOSS.
 #define PRODUCT(j, q, e, low, m, u, x, right) \
@@ -538,13 +552,16 @@ flushed: \
 #define EACHESZERO WRITE(LOSSZERO, EACHWIDE)
 
 // SLOPE1 to SLOPE4: x = t of the slope's t + s*L, u = s, and all of it in x, if s is not 0. Clobber low. The plain
-// ones have the mask of the right side still:
+// ones have the mask of the right side still, but for gamma 1.5, which makes it here:
 #define SLOPEROW(j, q, e, low, m, u, x, right) \
 	VBLENDMPS e, ONE, right, x \
 	VMULPS Z31, e, low
 #define SLOPEPLAIN1 \
 	VBROADCASTSS params_slopeWrong(PARAMS), Z31 \
 	LEAVE(SLOPEROW)
+#define SLOPE15 \
+	PLAIN4 \
+	SLOPEPLAIN1
 
 #define SLOPEDOUBLE(j, q, e, low, m, u, x, right) \
 	VBLENDMPS e, ONE, right, x \
@@ -614,7 +631,7 @@ flushed: \
 	VMOVDQA32.Z x, K1, x
 
 // FINISH: scales and stores the gradient m * x / e. Fused with +0, the last product is +0 where
-// the gradient is, whatever its sign. Clobbers u, Z29.
+// the gradient is, whatever its sign. Clobbers u, Z29, Z31.
 #define FINISH1(j, q, e, low, m, u, x, right) VDIVPS e, x, x
 #define FINISH2(j, q, e, low, m, u, x, right) VMULPS m, x, x
 #define UNSCALED(j, q, e, low, m, u, x, right) VPSUBD Z31, x, x
@@ -625,11 +642,11 @@ flushed: \
 	VFMADD213PS Z31, Z29, x \
 	VMOVUPS x, (64*j)(OUT)
 
-// The same with 0 for what is tiny. Clobbers K1-4.
-#define MAGNITUDE(j, q, e, low, m, u, x, right) VPANDD.BCST K(const_kMagnitude), x, u
-#define GREAT(u, mask) VPCMPD.BCST $5, frame_leastGrad(FRAME), u, mask
-#define FINISHTINY(j, x, mask) \
-	VFMADD213PS.Z Z31, Z29, mask, x \
+// The same with 0 for what is tiny.
+#define MAGNITUDE(j, q, e, low, m, u, x, great) VPANDD.BCST K(const_kMagnitude), x, u
+#define GREAT(j, q, e, low, m, u, x, great) VPCMPD.BCST $5, frame_leastGrad(FRAME), u, great
+#define FINISHTINY(j, q, e, low, m, u, x, great) \
+	VFMADD213PS.Z Z31, Z29, great, x \
 	VMOVUPS x, (64*j)(OUT)
 
 #define SLOPES(SLOPE1, SLOPE2, SLOPE3, SLOPETINY, SLOPE4) \
@@ -647,16 +664,10 @@ moderate: \
 	UNLESS(TINY, great) \
 	LEAVE(FINISH2) \
 	LEAVE(MAGNITUDE) \
-	GREAT(Z24, K1) \
-	GREAT(Z25, K2) \
-	GREAT(Z26, K3) \
-	GREAT(Z27, OLDTINY) \
+	LEAVE(GREAT) \
 	SCALE \
 	VPXORD Z31, Z31, Z31 \
-	FINISHTINY(0, Z4, K1) \
-	FINISHTINY(1, Z5, K2) \
-	FINISHTINY(2, Z6, K3) \
-	FINISHTINY(3, Z7, OLDTINY) \
+	LEAVE(FINISHTINY) \
 	JMP finished \
 great: \
 	SCALE \
@@ -666,6 +677,7 @@ great: \
 finished:
 
 #define SLOPESTWO SLOPES(SLOPETWO1, SLOPEPLAIN2, SLOPEPLAIN3, SLOPEPLAINTINY, SLOPE4)
+#define SLOPES15 SLOPES(SLOPE15, SLOPEPLAIN2, SLOPEPLAIN3, SLOPEPLAINTINY, SLOPE4)
 #define SLOPESPLAIN SLOPES(SLOPEPLAIN1, SLOPEPLAIN2, SLOPEPLAIN3, SLOPEPLAINTINY, SLOPE4)
 #define SLOPESWIDE SLOPES(SLOPEWIDE1, SLOPEWIDE2, SLOPEWIDE3, NOROW, SLOPE4)
 #define SLOPESANY SLOPES(SLOPEANY1, SLOPEWIDE2, SLOPEWIDE3, NOROW, SLOPE4)
@@ -721,8 +733,7 @@ finished:
 	L4 \
 	L5
 
-// BOTH: both at once. The order is measured on a Zen 5: its schedulers hold half a step, so what takes longest,
-// from logit to e, goes ahead of the rest.
+// BOTH: both at once. The order is measured on a Zen 5: what takes longest, from logit to e, goes ahead of the rest.
 #define BOTH(LOSS, ADDUP1, ADDUP2, CLAMP, ROUND, D1, D2, D3, D4, L1, L2, L3, L4, L5) \
 	LOGIT \
 	LOSS \
@@ -761,7 +772,8 @@ finished:
 	L4 \
 	L5
 
-// BOTHPOWER and LEAVEPOWER: the same for general gamma, where log1p(e) and then the power take longest.
+// BOTHPOWER: the same for general gamma, where log1p(e) and then the power take longest. The power is L3 of the last
+// step; here it is spread.
 #define BOTHPOWER(LOSS, ADDUP1, ADDUP2, CLAMP, ROUND, D1, D2, D3, D4, L1, L2, L3, L4, L5) \
 	LOSS \
 	ADDUP1(tinyLosses, addedLosses) \
@@ -805,33 +817,6 @@ finished:
 	WIDE4 \
 	SIGN
 
-#define LEAVEPOWER(LOSS, ADDUP1, ADDUP2, D1, D2, D3, D4, L1, L2, L3, L4, L5) \
-	LOSS \
-	ADDUP1(tinyLast, addedLast) \
-	LOGBEGIN \
-	LOG(const_kLogQ6) \
-	ADDUP2 \
-	LOG(const_kLogQ5) \
-	LOG(const_kLogQ4) \
-	LOG(const_kLogQ3) \
-	LOG(const_kLogQ2) \
-	LOG(const_kLogQ1) \
-	L1 \
-	LOG(const_kLogQ0) \
-	L2 \
-	POWER1(boundedLast) \
-	POWER2 \
-	RAISEBEGIN \
-	RAISEEXP(const_kExpP3) \
-	RAISEEXP(const_kExpP2) \
-	RAISEEXP(const_kExpP1) \
-	RAISEEXP(const_kExpP0) \
-	RAISE(EXPMUL) \
-	RAISE(EXPEND) \
-	POWER3 \
-	WIDE3 \
-	WIDE4
-
 // NOTENTERED: 0 for t where no step is entered, so that OUT_ meets no subnormal number.
 #define NOTENTERED(j, r, t, e, low, u) VPXORD t, t, t
 
@@ -857,7 +842,7 @@ TEXT tame<>(SB), NOSPLIT|NOFRAME, $0-0
 
 // A variant: returns the steps left in STEPS, 0 unless it met a special logit. OUT_ after the last step
 // is for nothing, as there is no next.
-#define VARIANT(name, BOTH, LEAVELAST, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUND, D1, D2, D3, D4, L1, L2, L3, L4, L5, REST, MODE, OUT_, AFTER) \
+#define VARIANT(name, BOTH, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUND, D1, D2, D3, D4, L1, L2, L3, L4, L5, REST, MODE, OUT_, AFTER) \
 TEXT name<>(SB), NOSPLIT|NOFRAME, $0-0 \
 	LEAVE(NONE) \
 	KXORW OLDTINY, OLDTINY, OLDTINY \
@@ -911,30 +896,30 @@ last: \
 	JMP left
 
 #define PLAIN(sum, each, grad, D1, D2, D3, D4, L3, L4, L5, SLOPES) \
-	VARIANT(sum, BOTH, LEAVELAST, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDPLAIN, D1, D2, D3, D4, DONE, PLAIN2, L3, L4, L5, DONE, DONE, OUTPLAIN, DONE) \
-	VARIANT(each, BOTH, LEAVELAST, DONE, NOADDUP1, NOADDUP2, NOTINY, CLAMP, ROUNDPLAIN, D1, D2, D3, D4, DONE, PLAIN2, L3, L4, L5, DONE, EACHESPLAIN, OUTPLAIN, DONE) \
-	VARIANT(grad, BOTH, LEAVELAST, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDPLAIN, D1, D2, D3, D4, DONE, PLAIN2, L3, L4, L5, DONE, SLOPES, OUTPLAIN, GRADSPLAIN)
+	VARIANT(sum, BOTH, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDPLAIN, D1, D2, D3, D4, DONE, PLAIN2, L3, L4, L5, DONE, DONE, OUTPLAIN, DONE) \
+	VARIANT(each, BOTH, DONE, NOADDUP1, NOADDUP2, NOTINY, CLAMP, ROUNDPLAIN, D1, D2, D3, D4, DONE, PLAIN2, L3, L4, L5, DONE, EACHESPLAIN, OUTPLAIN, DONE) \
+	VARIANT(grad, BOTH, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDPLAIN, D1, D2, D3, D4, DONE, PLAIN2, L3, L4, L5, DONE, SLOPES, OUTPLAIN, GRADSPLAIN)
 
-#define WIDE(sum, each, grad, BOTH, LEAVELAST, LOSS, CLAMP, D1, D2, D3, L1, L2, L3, L4, L5, REST, EACHES, SLOPES, OUT_) \
-	VARIANT(sum, BOTH, LEAVELAST, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDWIDE, D1, D2, DONE, D3, L1, L2, L3, L4, L5, REST, DONE, OUT_, DONE) \
-	VARIANT(each, BOTH, LEAVELAST, DONE, NOADDUP1, NOADDUP2, NOTINY, CLAMP, ROUNDWIDE, D1, D2, DONE, D3, L1, L2, L3, L4, L5, REST, EACHES, OUT_, DONE) \
-	VARIANT(grad, BOTH, LEAVELAST, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDWIDE, D1, D2, DONE, D3, L1, L2, L3, L4, L5, REST, SLOPES, OUT_, GRADSWIDE)
+#define WIDE(sum, each, grad, BOTH, LOSS, CLAMP, D1, D2, D3, L1, L2, L3, L4, L5, REST, EACHES, SLOPES, OUT_) \
+	VARIANT(sum, BOTH, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDWIDE, D1, D2, DONE, D3, L1, L2, L3, L4, L5, REST, DONE, OUT_, DONE) \
+	VARIANT(each, BOTH, DONE, NOADDUP1, NOADDUP2, NOTINY, CLAMP, ROUNDWIDE, D1, D2, DONE, D3, L1, L2, L3, L4, L5, REST, EACHES, OUT_, DONE) \
+	VARIANT(grad, BOTH, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDWIDE, D1, D2, DONE, D3, L1, L2, L3, L4, L5, REST, SLOPES, OUT_, GRADSWIDE)
 
 // Sum, each and grad; the denominator by D1 to D4, and between the others L3 to L5; SLOPES (of grad).
-PLAIN(plain15Sum, plain15Each, plain15Grad, FIRST1, DONE, DONE, DIVIDE15, DONE, DONE, ADDW5, SLOPESPLAIN)
+PLAIN(plain15Sum, plain15Each, plain15Grad, FIRST1, DONE, DONE, DIVIDE15, DONE, DONE, ADDW5, SLOPES15)
 PLAIN(plain2Sum, plain2Each, plain2Grad, SQUARE1, SQUARE2, DONE, DIVIDE, DONE, PLAIN4, PLAIN5, SLOPESTWO)
 PLAIN(plain3Sum, plain3Each, plain3Grad, SQUARE1, SQUARE2, CUBE3, DIVIDE, CUBED3, PLAIN4, PLAIN5, SLOPESPLAIN)
 PLAIN(plain4Sum, plain4Each, plain4Grad, SQUARE1, SQUARE2, FOURTH3, DIVIDE, DONE, PLAIN4, FOURTH5, SLOPESPLAIN)
 
 // LOSS, CLAMP; D1, D2, D4 (as D3); L1 to L5; REST, EACHES (of each), SLOPES (of grad), OUT_.
-WIDE(wide0Sum, wide0Each, wide0Grad, BOTH, LEAVELAST, LOSSZERO, CLAMP, DONE, DONE, DIVIDE0, ZERO1, ZERO2, WIDE3, WIDE4, ZERO5, DONE, EACHESZERO, SLOPESZERO, OUTWIDE)
-WIDE(wide05Sum, wide05Each, wide05Grad, BOTH, LEAVELAST, LOSS, CLAMP, FIRST1, DONE, DIVIDE05, WIDE1, WIDE2, WIDE3, WIDE4, DONE, DONE, EACHESWIDE, SLOPESWIDE, OUTWIDE)
-WIDE(wide1Sum, wide1Each, wide1Grad, BOTH, LEAVELAST, LOSS, CLAMP, FIRST1, DONE, DIVIDE, WIDE1, WIDE2, WIDE3, WIDE4, FIRST5, DONE, EACHESWIDE, SLOPESWIDE, OUTWIDE)
-WIDE(wideAnySum, wideAnyEach, wideAnyGrad, BOTHPOWER, LEAVEPOWER, LOSS, CLAMP, DONE, DONE, DONE, WIDE1, WIDE2, DONE, DONE, DONE, DONE, EACHESWIDE, SLOPESANY, OUTWIDE)
-WIDE(clip0Sum, clip0Each, clip0Grad, BOTH, LEAVELAST, LOSS, CLAMPCLIP, DONE, DONE, DIVIDE0, WIDE1, WIDE2, WIDE3, WIDE4, DONE, CLIP, EACHESWIDE, SLOPESZEROCLIP, OUTWIDE)
-WIDE(clip1Sum, clip1Each, clip1Grad, BOTH, LEAVELAST, LOSS, CLAMPCLIP, FIRST1, DONE, DIVIDE, WIDE1, WIDE2, WIDE3, WIDE4, FIRST5, CLIP, EACHESWIDE, SLOPESCLIP, OUTWIDE)
-WIDE(clip2Sum, clip2Each, clip2Grad, BOTH, LEAVELAST, LOSS, CLAMPCLIP, SQUARE1, SQUARE2, DIVIDE, SQUARECLIP1, WIDE2, WIDE3, WIDE4, SQUARECLIP5, CLIP, EACHESWIDE, SLOPESCLIP, OUTCLIP2)
-WIDE(clipAnySum, clipAnyEach, clipAnyGrad, BOTHPOWER, LEAVEPOWER, LOSS, CLAMPCLIP, DONE, DONE, DONE, WIDE1, WIDE2, DONE, DONE, DONE, CLIP, EACHESWIDE, SLOPESANYCLIP, OUTWIDE)
+WIDE(wide0Sum, wide0Each, wide0Grad, BOTH, LOSSZERO, CLAMP, DONE, DONE, DIVIDE0, ZERO1, ZERO2, WIDE3, WIDE4, ZERO5, DONE, EACHESZERO, SLOPESZERO, OUTWIDE)
+WIDE(wide05Sum, wide05Each, wide05Grad, BOTH, LOSS, CLAMP, FIRST1, DONE, DIVIDE05, WIDE1, WIDE2, WIDE3, WIDE4, DONE, DONE, EACHESWIDE, SLOPESWIDE, OUTWIDE)
+WIDE(wide1Sum, wide1Each, wide1Grad, BOTH, LOSS, CLAMP, FIRST1, DONE, DIVIDE, WIDE1, WIDE2, WIDE3, WIDE4, FIRST5, DONE, EACHESWIDE, SLOPESWIDE, OUTWIDE)
+WIDE(wideAnySum, wideAnyEach, wideAnyGrad, BOTHPOWER, LOSS, CLAMP, DONE, DONE, DONE, WIDE1, WIDE2, POWER, DONE, DONE, DONE, EACHESWIDE, SLOPESANY, OUTWIDE)
+WIDE(clip0Sum, clip0Each, clip0Grad, BOTH, LOSS, CLAMPCLIP, DONE, DONE, DIVIDE0, WIDE1, WIDE2, WIDE3, WIDE4, DONE, CLIP, EACHESWIDE, SLOPESZEROCLIP, OUTWIDE)
+WIDE(clip1Sum, clip1Each, clip1Grad, BOTH, LOSS, CLAMPCLIP, FIRST1, DONE, DIVIDE, WIDE1, WIDE2, WIDE3, WIDE4, FIRST5, CLIP, EACHESWIDE, SLOPESCLIP, OUTWIDE)
+WIDE(clip2Sum, clip2Each, clip2Grad, BOTH, LOSS, CLAMPCLIP, SQUARE1, SQUARE2, DIVIDE, SQUARECLIP1, WIDE2, WIDE3, WIDE4, SQUARECLIP5, CLIP, EACHESWIDE, SLOPESCLIP, OUTCLIP2)
+WIDE(clipAnySum, clipAnyEach, clipAnyGrad, BOTHPOWER, LOSS, CLAMPCLIP, DONE, DONE, DONE, WIDE1, WIDE2, POWER, DONE, DONE, CLIP, EACHESWIDE, SLOPESANYCLIP, OUTWIDE)
 
 #include "variants.h"
 

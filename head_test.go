@@ -33,6 +33,9 @@ func TestHead(t *testing.T) {
 		{Runs: 700, Step: 2, Len: 1, Stride: 1},
 		{Runs: 1, Len: blockCells + 5, Stride: 1},
 	}
+	for n := range 160 { // ends of short runs
+		channels = append(channels, Channel{Offset: 1, Runs: 3, Step: n + 41, Len: n + 1, Stride: 1})
+	}
 	for _, c := range channels {
 		n := c.Cells()
 		size := c.Size
