@@ -255,12 +255,15 @@ func jump(asm []string, i int) (to int, ok bool) {
 }
 
 // groupOf returns the instructions of one group of cells: the loop that the last
-// backward branch closes, once for every step. What a b.ne inside the loop skips runs in
+// backward branch before a return closes, once for every step. What a b.ne inside the loop skips runs in
 // the last step only: the end of a group. What another forward branch skips never runs: it is for
 // results that may be tiny.
 func groupOf(asm []string) ([]string, error) {
 	first, last := 0, -1
 	for i := range asm {
+		if strings.TrimSpace(asm[i]) == "ret" {
+			break
+		}
 		if to, ok := jump(asm, i); ok && to <= i {
 			first, last = to, i
 		}

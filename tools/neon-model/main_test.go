@@ -7,9 +7,10 @@ import (
 	"testing"
 )
 
-// TestGroupOf: the block that a b.ne skips appears once per group, that of another forward branch never.
+// TestGroupOf: the block that a b.ne skips appears once per group, that of another forward branch never, nor what
+// follows the return.
 func TestGroupOf(t *testing.T) {
-	asm := []string{"mov x0, x1", "fadd v0.4s, v0.4s, v0.4s", "b.pl #32", "b.lt #8", "brk #1", "b.ne #8", "nop", "subs x3, x3, #1", "b.ne #-28", "ret"}
+	asm := []string{"mov x0, x1", "fadd v0.4s, v0.4s, v0.4s", "b.pl #32", "b.lt #8", "brk #1", "b.ne #8", "nop", "subs x3, x3, #1", "b.ne #-28", "ret", "bl #64", "b.le #-32", "ret"}
 	got, err := groupOf(asm)
 	if err != nil {
 		t.Fatal(err)
