@@ -183,6 +183,7 @@ const (
 	kSlopeL
 	kSquareWide
 	kLeastSquare
+	kLeastSquareN
 	kMagnitude
 	numCoef
 )
@@ -198,11 +199,12 @@ var coef = [numCoef]float32{
 	kHuge: -below(huge), kHugeWrong: below(huge),
 	kSlopeMax: slopeMax,
 	kWide:     wide, kUnwide: unwide, kWideFloor: wideFloor, kLeastWide: leastWide,
-	kWideBits:    math.Float32frombits(wideExp << 23), // added as an integer, it multiplies by wide
-	kSlopeL:      slopeL,
-	kSquareWide:  math.Float32frombits((2*127 + wideExp) << 23), // as bits: 2^(n+64) twice minus this multiplies by 2^(2n+64)
-	kLeastSquare: 0x1p-26,                                       // 2^(leastSquare+64)
-	kMagnitude:   math.Float32frombits(1<<31 - 1),               // all bits but the sign
+	kWideBits:     math.Float32frombits(wideExp << 23), // added as an integer, it multiplies by wide
+	kSlopeL:       slopeL,
+	kSquareWide:   math.Float32frombits((2*127 + wideExp) << 23), // as bits: 2^(n+64) twice minus this multiplies by 2^(2n+64)
+	kLeastSquare:  0x1p-26,                                       // 2^(leastSquare+64)
+	kLeastSquareN: magicWide + leastSquare,                       // leastSquare in the low bits, as n is
+	kMagnitude:    math.Float32frombits(1<<31 - 1),               // all bits but the sign
 }
 
 // A form is one way to compute a cell: how q^gamma comes about, plain or wide,

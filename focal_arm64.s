@@ -241,10 +241,9 @@ within:
 #define OUTCLIP2 \
 	SQUAREEXP \
 	CONST(const_kSquareWide, T1) \
-	CONST(const_kLeastSquare, T2) \
-	ROWSM(VSHL, 23, P, Y) \
-	ROWSM(VSMAX, T2, Y, Y) \
-	ROWS(VADD, Y, Y, Y) \
+	CONST(const_kLeastSquareN, T2) \
+	ROWSM(VSMAX, T2, P, Y) \
+	ROWSM(VSHL, 24, Y, Y) \
 	ROWSM(VSUB, T1, Y, Y) \
 	ROWS(VADD, Y, Q, Q) \
 	STORE(Q, 64, 16, SLOTS) \

@@ -209,9 +209,8 @@ within:
 	EOFWIDE
 
 #define SCALEDSQUARE(j, x, t, e, low, y) \
-	VPSLLD $23, NM(j), e \
-	VPMAXSD Z29, e, e \
-	VPADDD e, e, e \
+	VPMAXSD NM(j), Z29, e \
+	VPSLLD $24, e, e \
 	VPSUBD Z31, e, e \
 	VPADDD e, low, low \
 	VMOVUPS low, SQUAREE(j)
@@ -219,7 +218,7 @@ within:
 #define OUTCLIP2 \
 	TWOPLUS \
 	ENTER(SQUAREEXP) \
-	CONST(K(const_kLeastSquare)) \
+	CONST(K(const_kLeastSquareN)) \
 	VBROADCASTSS K(const_kSquareWide), Z31 \
 	ENTER(SCALEDSQUARE) \
 	OUTWIDE

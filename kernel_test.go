@@ -38,7 +38,7 @@ var specials = []float32{
 	float32(math.Inf(1)), float32(math.Inf(-1)), 0, float32(math.Copysign(0, -1)),
 	math.SmallestNonzeroFloat32, -math.SmallestNonzeroFloat32, 0x1p-126, -0x1p-127,
 	math.MaxFloat32, -math.MaxFloat32, 1e30, -1e30, 0x1p24, -0x1p24, 0x1p24 - 1,
-	1, -1, 16.118096, -16.118096, 15.942385, 30, -30, 33, -34, 60, -60, 88.7, -88.7, 104, -104, 120, -120,
+	1, -1, 16.118096, -16.118096, 15.942385, 30, -30, 33, -34, 60, -60, 66.5, -66.5, 88.7, -88.7, 104, -104, 120, -120,
 }
 
 // mixed returns n logits of all sorts, mostly ordinary, and labels of all sorts.
