@@ -296,10 +296,10 @@ within:
 #define ECUBED(j, q, e, low, m, u, x, right) VMULPS e, low, low
 #define CUBED3 LEAVE(ECUBED)
 // The mask of the right side, by the sign of w, lives from here to SLOPE2.
-#define PLAINSIDE(j, q, e, low, m, u, x, right) VPCMPGTD W(j), Z29, right
-#define PLAIN4 \
+#define SIDEROW(j, q, e, low, m, u, x, right) VPCMPGTD W(j), Z29, right
+#define SIDE \
 	ZERO \
-	LEAVE(PLAINSIDE)
+	LEAVE(SIDEROW)
 #define PLAINEND(j, q, e, low, m, u, x, right) \
 	VPMAXSD W(j), Z29, u \
 	VMULPS low, m, right, m \
@@ -348,32 +348,31 @@ within:
 	CONST(K(const_kWide)) \
 	LEAVE(WIDEADD)
 #define FIRSTEND(j, q, e, eW, m, u, x, right) \
-	RIGHT(j, u) \
-	ONSIDE(eW, Z29, u) \
+	VBLENDMPS eW, Z29, right, u \
 	VMULPS u, m, m
 #define FIRST5 \
+	SIDE \
 	CONST(K(const_kWide)) \
 	LEAVE(FIRSTEND)
 #define SQUAREEND(j, q, e, eW, m, u, x, right) \
-	RIGHT(j, u) \
-	VMOVUPS SQUAREE(j), Z31 \
-	ONSIDE(Z31, Z29, u) \
+	VBLENDMPS SQUAREE(j), Z29, right, u \
 	VMULPS u, m, m
 #define SQUARECLIP5 \
+	SIDE \
 	CONST(K(const_kWide)) \
 	LEAVE(SQUAREEND)
 
 // CLIP: clamps L to the bounds of the label, if it may be beyond; IN = where it was not. Clobbers
-// u, x, Z29, Z31, K1, AX.
+// u, x, Z29, Z31, K0, AX.
 #define CLIPROW(j, l, e, eW, m, u, x, right) \
 	VPMOVSXBD (16*j)(OLDLABELS), u \
 	VPERMILPS u, Z29, x \
 	VPERMILPS u, Z31, u \
 	VPMAXSD l, x, x \
 	VPMINSD u, x, x \
-	VPCMPEQD l, x, K1 \
+	VPCMPEQD l, x, K0 \
 	VMOVAPS x, l \
-	KMOVW K1, IN(j)
+	KMOVW K0, IN(j)
 
 #define CLIP \
 	UNLESS(TINY, unclipped) \
@@ -550,8 +549,8 @@ flushed: \
 #define EACHESWIDE WRITE(LOSS, EACHWIDE)
 #define EACHESZERO WRITE(LOSSZERO, EACHWIDE)
 
-// SLOPE1 to SLOPE4: x = t of the slope's t + s*L, u = s, and all of it in x, if s is not 0. Clobber low. The plain
-// ones have the mask of the right side still, but for gamma 1.5, which makes it here:
+// SLOPE1 to SLOPE4: x = t of the slope's t + s*L, u = s, and all of it in x, if s is not 0. Clobber low. Those of
+// gamma 1, 2, 3 and 4 have the mask of the right side still, the others make it here. The plain ones:
 #define SLOPEROW(j, q, e, low, m, u, x, right) \
 	VBLENDMPS e, ONE, right, x \
 	VMULPS Z31, e, low
@@ -559,7 +558,7 @@ flushed: \
 	VBROADCASTSS params_slopeWrong(PARAMS), Z31 \
 	LEAVE(SLOPEROW)
 #define SLOPE15 \
-	PLAIN4 \
+	SIDE \
 	SLOPEPLAIN1
 
 #define SLOPEDOUBLE(j, q, e, low, m, u, x, right) \
@@ -568,29 +567,29 @@ flushed: \
 #define SLOPETWO1 LEAVE(SLOPEDOUBLE)
 
 #define SLOPEMASKED(j, q, e, low, m, u, x, right) VBLENDMPS Z29, low, right, u
-#define SLOPEPLAIN2 \
+#define SLOPE2 \
 	CONST(params_slopeRight(PARAMS)) \
 	LEAVE(SLOPEMASKED)
 
 // The wide ones:
-#define SLOPE(j, eW, u, x) \
-	RIGHT(j, u) \
-	VMOVDQA64 u, x \
-	ONSIDE(eW, Z29, x)
-
 // For gamma 0, where s is 0.
-#define SLOPEZERO(j, q, e, eW, m, u, x, right) SLOPE(j, eW, u, x)
+#define SLOPEZERO(j, q, e, eW, m, u, x, right) VBLENDMPS eW, Z29, right, x
 #define SLOPEZERO1 \
+	SIDE \
 	CONST(K(const_kWide)) \
 	LEAVE(SLOPEZERO)
 
 #define SLOPEWIDE(j, q, e, eW, m, u, x, right) \
-	SLOPE(j, eW, u, x) \
+	VBLENDMPS eW, Z29, right, x \
 	VMULPS Z31, eW, eW
 #define SLOPEWIDE1 \
 	CONST(K(const_kWide)) \
 	VBROADCASTSS params_slopeWrong(PARAMS), Z31 \
 	LEAVE(SLOPEWIDE)
+
+#define SLOPE051 \
+	SIDE \
+	SLOPEWIDE1
 
 // For general gamma: e and e times 2^64 anew, as POWER clobbers them.
 #define ESUM(j, q, e, eW, m, u, x, right) \
@@ -599,12 +598,7 @@ flushed: \
 #define SLOPEANY1 \
 	LEAVE(ESUM) \
 	EOFWIDE \
-	SLOPEWIDE1
-
-#define SLOPEOFL(j, q, e, low, m, u, x, right) VPTERNLOGD $0xac, Z29, low, u
-#define SLOPEWIDE2 \
-	CONST(params_slopeRight(PARAMS)) \
-	LEAVE(SLOPEOFL)
+	SLOPE051
 
 #define ONEPLUSE(j, q, e, low, m, u, x, right) VADDPS ONE, e, e
 #define SLOPEZERO3 LEAVE(ONEPLUSE)
@@ -675,13 +669,14 @@ great: \
 	LEAVE(FINISH3) \
 finished:
 
-#define SLOPESTWO SLOPES(SLOPETWO1, SLOPEPLAIN2, SLOPEPLAIN3, SLOPEPLAINTINY, SLOPE4)
-#define SLOPES15 SLOPES(SLOPE15, SLOPEPLAIN2, SLOPEPLAIN3, SLOPEPLAINTINY, SLOPE4)
-#define SLOPESPLAIN SLOPES(SLOPEPLAIN1, SLOPEPLAIN2, SLOPEPLAIN3, SLOPEPLAINTINY, SLOPE4)
-#define SLOPESWIDE SLOPES(SLOPEWIDE1, SLOPEWIDE2, SLOPEWIDE3, NOROW, SLOPE4)
-#define SLOPESANY SLOPES(SLOPEANY1, SLOPEWIDE2, SLOPEWIDE3, NOROW, SLOPE4)
-#define SLOPESANYCLIP SLOPES(SLOPEANY1, SLOPEWIDE2, SLOPEWIDE3, SLOPECLIPTINY, SLOPE4)
-#define SLOPESCLIP SLOPES(SLOPEWIDE1, SLOPEWIDE2, SLOPEWIDE3, SLOPECLIPTINY, SLOPE4)
+#define SLOPESTWO SLOPES(SLOPETWO1, SLOPE2, SLOPEPLAIN3, SLOPEPLAINTINY, SLOPE4)
+#define SLOPES15 SLOPES(SLOPE15, SLOPE2, SLOPEPLAIN3, SLOPEPLAINTINY, SLOPE4)
+#define SLOPESPLAIN SLOPES(SLOPEPLAIN1, SLOPE2, SLOPEPLAIN3, SLOPEPLAINTINY, SLOPE4)
+#define SLOPESWIDE SLOPES(SLOPEWIDE1, SLOPE2, SLOPEWIDE3, NOROW, SLOPE4)
+#define SLOPES05 SLOPES(SLOPE051, SLOPE2, SLOPEWIDE3, NOROW, SLOPE4)
+#define SLOPESANY SLOPES(SLOPEANY1, SLOPE2, SLOPEWIDE3, NOROW, SLOPE4)
+#define SLOPESANYCLIP SLOPES(SLOPEANY1, SLOPE2, SLOPEWIDE3, SLOPECLIPTINY, SLOPE4)
+#define SLOPESCLIP SLOPES(SLOPEWIDE1, SLOPE2, SLOPEWIDE3, SLOPECLIPTINY, SLOPE4)
 #define SLOPESZERO SLOPES(SLOPEZERO1, DONE, SLOPEZERO3, NOROW, DONE)
 #define SLOPESZEROCLIP SLOPES(SLOPEZERO1, DONE, SLOPEZERO3, SLOPECLIPTINY, DONE)
 #define GRADSPLAIN GRADS(DONE)
@@ -906,13 +901,13 @@ last: \
 
 // Sum, each and grad; the denominator by D1 to D4, and between the others L3 to L5; SLOPES (of grad).
 PLAIN(plain15Sum, plain15Each, plain15Grad, FIRST1, DONE, DONE, DIVIDE15, DONE, DONE, ADDW5, SLOPES15)
-PLAIN(plain2Sum, plain2Each, plain2Grad, SQUARE1, SQUARE2, DONE, DIVIDE, DONE, PLAIN4, PLAIN5, SLOPESTWO)
-PLAIN(plain3Sum, plain3Each, plain3Grad, SQUARE1, SQUARE2, CUBE3, DIVIDE, CUBED3, PLAIN4, PLAIN5, SLOPESPLAIN)
-PLAIN(plain4Sum, plain4Each, plain4Grad, SQUARE1, SQUARE2, FOURTH3, DIVIDE, DONE, PLAIN4, FOURTH5, SLOPESPLAIN)
+PLAIN(plain2Sum, plain2Each, plain2Grad, SQUARE1, SQUARE2, DONE, DIVIDE, DONE, SIDE, PLAIN5, SLOPESTWO)
+PLAIN(plain3Sum, plain3Each, plain3Grad, SQUARE1, SQUARE2, CUBE3, DIVIDE, CUBED3, SIDE, PLAIN5, SLOPESPLAIN)
+PLAIN(plain4Sum, plain4Each, plain4Grad, SQUARE1, SQUARE2, FOURTH3, DIVIDE, DONE, SIDE, FOURTH5, SLOPESPLAIN)
 
 // LOSS, CLAMP; D1, D2, D4 (as D3); L1 to L5; REST, EACHES (of each), SLOPES (of grad), OUT_.
 WIDE(wide0Sum, wide0Each, wide0Grad, BOTH, LOSSZERO, CLAMP, DONE, DONE, DIVIDE0, ZERO1, ZERO2, WIDE3, WIDE4, ZERO5, DONE, EACHESZERO, SLOPESZERO, OUTWIDE)
-WIDE(wide05Sum, wide05Each, wide05Grad, BOTH, LOSS, CLAMP, FIRST1, DONE, DIVIDE05, WIDE1, WIDE2, WIDE3, WIDE4, DONE, DONE, EACHESWIDE, SLOPESWIDE, OUTWIDE)
+WIDE(wide05Sum, wide05Each, wide05Grad, BOTH, LOSS, CLAMP, FIRST1, DONE, DIVIDE05, WIDE1, WIDE2, WIDE3, WIDE4, DONE, DONE, EACHESWIDE, SLOPES05, OUTWIDE)
 WIDE(wide1Sum, wide1Each, wide1Grad, BOTH, LOSS, CLAMP, FIRST1, DONE, DIVIDE, WIDE1, WIDE2, WIDE3, WIDE4, FIRST5, DONE, EACHESWIDE, SLOPESWIDE, OUTWIDE)
 WIDE(wideAnySum, wideAnyEach, wideAnyGrad, BOTHPOWER, LOSS, CLAMP, DONE, DONE, DONE, WIDE1, WIDE2, POWER, DONE, DONE, DONE, EACHESWIDE, SLOPESANY, OUTWIDE)
 WIDE(clip0Sum, clip0Each, clip0Grad, BOTH, LOSS, CLAMPCLIP, DONE, DONE, DIVIDE0, WIDE1, WIDE2, WIDE3, WIDE4, DONE, CLIP, EACHESWIDE, SLOPESZEROCLIP, OUTWIDE)
