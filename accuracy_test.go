@@ -34,7 +34,8 @@ func TestLog(t *testing.T) {
 // with alpha 0.25.
 func TestAccuracyOfWeights(t *testing.T) {
 	for _, c := range []struct{ gamma, alpha, x float32 }{
-		{0, 0.34840959, -0.033654254}, {1, 0.22470997, 7.938519}, {1, 0.52706653, 4.5227876}, {2, 0.64696622, 6.5737085}, {2, 0.89948255, 6.5704722},
+		{0, 0.34840959, -0.033654254}, {1, 0.22470997, 7.938519}, {1, 0.52706653, 4.5227876},
+		{2, 0.64696622, 6.5737085}, {2, 0.89948255, 6.5704722},
 	} {
 		l := must(t, c.alpha, c.gamma)
 		r := reference{pos: float64(c.alpha), neg: float64(1 - c.alpha), gamma: float64(c.gamma)}

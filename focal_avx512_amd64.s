@@ -12,7 +12,7 @@
 // keeps its pipe for two cycles on many CPUs, so that four rows fill the pipes for as long as a
 // multiplication takes; hence everything goes four rows abreast. The two pipes that multiply bind:
 // whatever can be is done by additions, integers and VPTERNLOGD; compares into masks go through
-// those pipes too and are made where one spares two instructions. A constant is loaded once for
+// those pipes too, so that of the right side is made once, for weight and slope. A constant is loaded once for
 // four rows: once for each took up to 1.2 times as long on a Zen 5. Where all logits of a step are
 // below frame.safe, what only tiny or clamped results need is left out.
 //
@@ -243,6 +243,12 @@ within:
 // RIGHT: mask = all bits in columns of the right side, by the sign of w.
 #define RIGHT(j, mask) VPSRAD $31, W(j), mask
 
+// SIDE: right = the same as a mask, which lives until SLOPE2.
+#define SIDEROW(j, q, e, low, m, u, x, right) VPCMPGTD W(j), Z29, right
+#define SIDE \
+	ZERO \
+	LEAVE(SIDEROW)
+
 // DENOMINATOR: u = the power of 1+e by which DIVIDE divides. In three steps.
 #define TWOANDE(j, q, e, low, m, u, x, right) VADDPS Z29, e, u
 #define SQUARE1 \
@@ -295,11 +301,6 @@ within:
 #define PLAIN2 LEAVE(PLAINLOG)
 #define ECUBED(j, q, e, low, m, u, x, right) VMULPS e, low, low
 #define CUBED3 LEAVE(ECUBED)
-// The mask of the right side, by the sign of w, lives from here to SLOPE2.
-#define SIDEROW(j, q, e, low, m, u, x, right) VPCMPGTD W(j), Z29, right
-#define SIDE \
-	ZERO \
-	LEAVE(SIDEROW)
 #define PLAINEND(j, q, e, low, m, u, x, right) \
 	VPMAXSD W(j), Z29, u \
 	VMULPS low, m, right, m \
@@ -557,7 +558,7 @@ flushed: \
 #define SLOPEPLAIN1 \
 	VBROADCASTSS params_slopeWrong(PARAMS), Z31 \
 	LEAVE(SLOPEROW)
-#define SLOPE15 \
+#define SLOPEPLAINSIDE1 \
 	SIDE \
 	SLOPEPLAIN1
 
@@ -571,14 +572,14 @@ flushed: \
 	CONST(params_slopeRight(PARAMS)) \
 	LEAVE(SLOPEMASKED)
 
-// The wide ones:
-// For gamma 0, where s is 0.
+// The wide ones. For gamma 0, where s is 0:
 #define SLOPEZERO(j, q, e, eW, m, u, x, right) VBLENDMPS eW, Z29, right, x
 #define SLOPEZERO1 \
 	SIDE \
 	CONST(K(const_kWide)) \
 	LEAVE(SLOPEZERO)
 
+// For the others.
 #define SLOPEWIDE(j, q, e, eW, m, u, x, right) \
 	VBLENDMPS eW, Z29, right, x \
 	VMULPS Z31, eW, eW
@@ -587,7 +588,7 @@ flushed: \
 	VBROADCASTSS params_slopeWrong(PARAMS), Z31 \
 	LEAVE(SLOPEWIDE)
 
-#define SLOPE051 \
+#define SLOPEWIDESIDE1 \
 	SIDE \
 	SLOPEWIDE1
 
@@ -598,7 +599,7 @@ flushed: \
 #define SLOPEANY1 \
 	LEAVE(ESUM) \
 	EOFWIDE \
-	SLOPE051
+	SLOPEWIDESIDE1
 
 #define ONEPLUSE(j, q, e, low, m, u, x, right) VADDPS ONE, e, e
 #define SLOPEZERO3 LEAVE(ONEPLUSE)
@@ -670,10 +671,10 @@ great: \
 finished:
 
 #define SLOPESTWO SLOPES(SLOPETWO1, SLOPE2, SLOPEPLAIN3, SLOPEPLAINTINY, SLOPE4)
-#define SLOPES15 SLOPES(SLOPE15, SLOPE2, SLOPEPLAIN3, SLOPEPLAINTINY, SLOPE4)
+#define SLOPES15 SLOPES(SLOPEPLAINSIDE1, SLOPE2, SLOPEPLAIN3, SLOPEPLAINTINY, SLOPE4)
 #define SLOPESPLAIN SLOPES(SLOPEPLAIN1, SLOPE2, SLOPEPLAIN3, SLOPEPLAINTINY, SLOPE4)
 #define SLOPESWIDE SLOPES(SLOPEWIDE1, SLOPE2, SLOPEWIDE3, NOROW, SLOPE4)
-#define SLOPES05 SLOPES(SLOPE051, SLOPE2, SLOPEWIDE3, NOROW, SLOPE4)
+#define SLOPES05 SLOPES(SLOPEWIDESIDE1, SLOPE2, SLOPEWIDE3, NOROW, SLOPE4)
 #define SLOPESANY SLOPES(SLOPEANY1, SLOPE2, SLOPEWIDE3, NOROW, SLOPE4)
 #define SLOPESANYCLIP SLOPES(SLOPEANY1, SLOPE2, SLOPEWIDE3, SLOPECLIPTINY, SLOPE4)
 #define SLOPESCLIP SLOPES(SLOPEWIDE1, SLOPE2, SLOPEWIDE3, SLOPECLIPTINY, SLOPE4)
