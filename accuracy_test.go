@@ -41,7 +41,7 @@ func TestAccuracyOfWeights(t *testing.T) {
 		r := reference{pos: float64(c.alpha), neg: float64(1 - c.alpha), gamma: float64(c.gamma)}
 		f := testFrame(l)
 		for _, label := range []uint8{Negative, Positive} {
-			loss, grad := genericCell(&f, c.x, label, true)
+			loss, grad := genericCell(&f, c.x, label)
 			want, bound := r.cell(c.x, label), proved[c.gamma]
 			if a, b := ulps(loss, want.loss), ulps(grad, want.grad); !(a <= bound[0]+1) || !(b <= bound[1]+1) {
 				t.Errorf("%+v label %d: loss %.2f ULP, gradient %.2f", c, label, a, b)
@@ -82,7 +82,7 @@ func TestAccuracy(t *testing.T) {
 				for i := uint64(0); i < 1<<32; i += uint64(step) {
 					x := math.Float32frombits(uint32(i))
 					for _, label := range []uint8{Negative, Positive} {
-						loss, grad := genericCell(&f, x, label, true)
+						loss, grad := genericCell(&f, x, label)
 						want := r.cell(x, label)
 						if want.near {
 							continue

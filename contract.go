@@ -64,7 +64,7 @@ import "math"
 //
 // An assembly kernel stops in front of a step of cells that has a NaN, or on the wrong side a logit of at
 // least 2^20 in magnitude, unless the cell is ignored (tame, in assembly). The oracle does the rest of the group; it alone
-// knows the special cases (genericCell), and no sum in a kernel's scale overflows
+// knows the special cases (cell.enter), and no sum in a kernel's scale overflows
 // before that.
 //
 // # Reduction

@@ -18,7 +18,7 @@ func fma32(x, y, z float32) float32 {
 func maybeMidpoint(s float64) bool { return math.Float64bits(s)<<36 == 0 }
 
 // horner returns the polynomial of x with the coefficients from coef[first] down to coef[last], each
-// step by fma32, which the compiler does not inline.
+// step as fma32, which the compiler does not inline.
 func horner(x float32, first, last int) float32 {
 	p := coef[first]
 	for k := first - 1; k >= last; k-- {
@@ -36,7 +36,8 @@ func horner(x float32, first, last int) float32 {
 // when the sum lies on or next to a midpoint of two float32; so the sum is rounded to odd first
 // (Boldo and Melquiond, "Emulation of a FMA and correctly rounded sums", 2008): if
 // it is inexact and its last bit is even, it moves one unit towards the exact value. With
-// 53 >= 2*24+2 bits the second rounding is then right, for subnormal results too.
+// 53 >= 2*24+2 bits the second rounding is then right, for subnormal results too. It is called where a
+// factor often has few bits, and so the sum: maybeMidpoint would be a branch that no CPU can foresee.
 func fmaOdd(x, y, z float32) float32 {
 	p := float64(x) * float64(y)
 	c := float64(z)
@@ -54,20 +55,26 @@ func fmaOdd(x, y, z float32) float32 {
 	return float32(s)
 }
 
-// A cell is what genericCell works with: the macros of the assembly files have
-// the names of its methods and compute the same in the same order.
+// A cell is entered and left: enter computes e, leave L and the results. In between the next ones are
+// entered, as in assembly, for one operation after another of a cell waits for the one before: a cell
+// at a time took 1.4 to 1.8 times as long. The macros of the assembly files have the names of its methods and
+// compute the same in the same order.
 type cell struct {
-	p      *params
-	w      float32 // -z: positive on the wrong side
-	a      float32 // class weight, scaled
-	lo, hi float32 // bounds of L with clip
-	e      float32 // exp(-|w|); wide: raised to 2^-27
-	eW     float32 // wide: exp(-|w|) * 2^64
-	exp2   float32 // exp(-2*|w|); wide: times 2^64
-	l      float32 // softplus(w); wide: times 2^64
-	s, sum float32 // gamma 0: two parts of it, 2^(n+64) and the rest
-	in     bool    // L was not clamped
-	m      float32 // a * q^gamma
+	p     *params
+	label uint8
+	done  bool    // the cell is ignored, or a special case: loss and grad are known
+	w     float32 // -z: positive on the wrong side
+	a     float32 // class weight, scaled
+	e     float32 // exp(-|w|); wide: raised to 2^-27
+	eW    float32 // wide: exp(-|w|) * 2^64
+	s, ts float32 // wide: the two parts of that, 2^(n+64) and the rest
+	exp2  float32 // exp(-2*|w|); wide: times 2^64
+	l     float32 // softplus(w); wide: times 2^64
+	sum   float32 // wide: l but for s
+	in    bool    // L was not clamped
+	m     float32 // a * q^gamma
+	loss  float32
+	grad  float32
 }
 
 // right reports the side by the sign of w.
@@ -96,12 +103,12 @@ func expm1(r float32) float32 {
 // squareExp returns exp(2*r) for t = exp(r) - 1.
 func squareExp(t float32) float32 { return fma32(t, t+2, 1) }
 
-// reduce returns n, 2^(n+mag-magic) and exp(r)-1 with x = n*ln2 + r.
-func reduce(x, mag float32) (n, s, t float32) {
-	n, s = round(x, mag)
+// reduce returns 2^(n+mag-magic) and exp(r)-1 with x = n*ln2 + r.
+func reduce(x, mag float32) (s, t float32) {
+	n, s := round(x, mag)
 	r := x - float32(n*ln2Hi) // fused or not: the product is exact
 	r = fma32(n, -ln2Lo, r)
-	return n, s, expm1(r)
+	return s, expm1(r)
 }
 
 // logPoly returns Q with log1p(e) = e + e*e*Q(e).
@@ -115,45 +122,54 @@ func (c *cell) onePlus() float32 { return 1 + c.e }
 // square returns (1+e)^2.
 func (c *cell) square() float32 { return fma32(c.e+2, c.e, 1) }
 
-// plain computes e and L.
+// plain computes e and e^2.
 func (c *cell) plain() {
 	x := max(-abs32(c.w), c.p.end[0])
-	_, s, t := reduce(x, magic)
+	s, t := reduce(x, magic)
 	c.e = (1 + t) * s
 	c.exp2 = squareExp(t) * (s * s)
-	c.l = fma32(c.exp2, c.logPoly(), c.e) + max(c.w, 0)
-	c.in = true
 }
 
-// wide computes e, e*2^64 and L*2^64.
+// wide computes e, e*2^64 and e^2*2^64.
 func (c *cell) wide() {
 	x := max(-abs32(c.w), c.p.end[0])
 	if c.p.form.clip() {
 		x = max(-abs32(max(c.w, c.p.right[0])), c.p.wrongEnd[0])
 	}
-	n, s, t := reduce(x, magicWide)
-	ts := t * s
-	c.eW = s + ts
+	s, t := reduce(x, magicWide)
+	c.s, c.ts = s, t*s
+	c.eW = s + c.ts
 	c.e = max(c.eW, leastWide) * unwide
-	e2 := c.e * c.eW
 	switch c.p.form {
 	case wide0:
-		e2 = fma32(c.e, ts, float32(c.e*s))
+		c.exp2 = fma32(c.e, c.ts, float32(c.e*s))
 	case clip2:
-		c.exp2 = scaleb(squareExp(t), 2*int(max(n, leastSquare))+wideExp)
-		e2 = c.exp2
+		s = max(s, coef[kLeastSquare])
+		c.exp2 = squareExp(t) * (s * unwide * s)
+	default:
+		c.exp2 = c.e * c.eW
 	}
-	f := fma32(e2, c.logPoly(), ts)
-	log, w := s+f, max(c.w, 0)*wide
+}
+
+// softplusPlain computes L.
+func (c *cell) softplusPlain() {
+	c.l = fma32(c.exp2, c.logPoly(), c.e) + max(c.w, 0)
+	c.in = true
+}
+
+// softplusWide computes L*2^64, and for general gamma m.
+func (c *cell) softplusWide() {
+	f := fma32(c.exp2, c.logPoly(), c.ts)
+	log, w := c.s+f, max(c.w, 0)*wide
 	c.l = log + w
-	c.s, c.sum = s, f+w
+	c.sum = f + w
 	c.in = true
 	switch c.p.form {
 	case wideAny, clipAny:
 		c.m = c.a * c.power(max(log, wideFloor)*unwide)
 	}
 	if c.p.form.clip() {
-		l := min(max(c.l, c.lo), c.hi)
+		l := min(max(c.l, c.p.clipLow[c.label]), c.p.clipHigh[c.label])
 		c.in = l == c.l
 		c.l = l
 	}
@@ -166,12 +182,12 @@ func (c *cell) power(log1pE float32) float32 {
 	g := c.p.gamma[0]
 	z := min(max(c.w, c.p.right[0]), 0)
 	hi := float32(g * z)
-	lo := fma32(g, z, -hi)
+	lo := float32(float64(g)*float64(z) - float64(hi)) // exact
 	lo = fma32(-g, log1pE, lo)
 	n, s := round(hi+lo, magicWide)
 	r := hi - float32(n*ln2Hi) + lo
 	r = fma32(n, -ln2Lo, r)
-	return fma32(expm1(r), s, s)
+	return (1 + expm1(r)) * s // or fused: s is a power of two
 }
 
 // modulate computes a * q^gamma.
@@ -202,7 +218,7 @@ func (c *cell) modulate() {
 // value returns the loss but for its scale. For gamma 0 L is not rounded: a*2^n is exact.
 func (c *cell) value() float32 {
 	if c.p.form == wide0 {
-		return fma32(c.m, c.sum, float32(c.m*c.s))
+		return fmaOdd(c.m, c.sum, float32(c.m*c.s))
 	}
 	return c.m * c.l
 }
@@ -215,67 +231,83 @@ func (c *cell) slope() float32 {
 		if !c.in {
 			q = 0
 		}
-		t = fma32(c.onSide(c.p.slopeRight[0], c.eW*c.p.slopeWrong[0]), c.l*slopeL, q)
+		t = fmaOdd(c.onSide(c.p.slopeRight[0], c.eW*c.p.slopeWrong[0]), c.l*slopeL, q)
 	} else {
-		t = fma32(c.onSide(c.p.slopeRight[0], c.e*c.p.slopeWrong[0]), min(c.l, slopeMax), c.onSide(c.e, 1))
+		t = fmaOdd(c.onSide(c.p.slopeRight[0], c.e*c.p.slopeWrong[0]), min(c.l, slopeMax), c.onSide(c.e, 1))
 	}
 	return c.m * float32(t/c.onePlus())
 }
 
-// genericCell returns the loss of one cell, and with grad its gradient times
-// scale. It is the oracle, and the only code that knows the special logits.
-func genericCell(f *frame, x float32, label uint8, grad bool) (loss, slope float32) {
+// enter begins a cell. With leave it is the oracle, and the only code that knows the special logits.
+func (c *cell) enter(f *frame, x float32, label uint8) {
+	p := f.p
+	c.p, c.label = p, label
+	c.done, c.loss, c.grad = true, 0, 0
 	if label == Ignore {
-		return 0, 0
+		return
 	}
 	if x != x {
-		return nan32, nan32
+		c.loss, c.grad = nan32, nan32
+		return
 	}
-	p := f.p
-	c := cell{p: p, w: x, a: p.weight[label], lo: p.clipLow[label], hi: p.clipHigh[label]}
+	c.w, c.a = x, p.weight[label]
 	weight := p.neg
 	if label == Positive {
 		c.w, weight = -x, p.pos
 	}
-	var g float32
-	if c.w >= 0x1p24 && !(p.form.clip() && c.hi <= math.MaxFloat32) {
+	if c.w >= 0x1p24 && !(p.form.clip() && p.clipHigh[label] <= math.MaxFloat32) {
 		// L = w, q = 1 and 1-q = 0 to the last bit, and the scaled loss may overflow. An
 		// infinite w times no weight is no loss.
-		if weight == 0 {
-			return 0, 0
+		if weight != 0 {
+			c.loss = weight * c.w
+			c.grad = c.scaled(f, scaleb(weight, p.exponent))
 		}
-		loss = weight * c.w
-		c.m, g = weight, scaleb(weight, p.exponent)
-	} else {
-		if p.form.wide() {
-			c.wide()
-		} else {
-			c.plain()
-		}
-		c.modulate()
-		v := c.value()
-		if v > p.tiny[0] {
-			if p.form.wide() {
-				v *= unwide
-			}
-			loss = v * p.unscale[0]
-		}
-		if !grad {
-			return loss, 0
-		}
-		g = c.slope()
+		return
 	}
-	if g <= f.tinyGrad {
-		return loss, 0
-	}
+	c.done = false
 	if p.form.wide() {
+		c.wide()
+	} else {
+		c.plain()
+	}
+}
+
+// leave ends a cell: its loss, and with grad its gradient times scale.
+func (c *cell) leave(f *frame, grad bool) {
+	if c.done {
+		return
+	}
+	p := f.p
+	if p.form.wide() {
+		c.softplusWide()
+	} else {
+		c.softplusPlain()
+	}
+	c.modulate()
+	if v := c.value(); v > p.tiny[0] {
+		if p.form.wide() {
+			v *= unwide
+		}
+		c.loss = v * p.unscale[0]
+	}
+	if grad {
+		c.grad = c.scaled(f, c.slope())
+	}
+}
+
+// scaled returns the gradient for a slope g.
+func (c *cell) scaled(f *frame, g float32) float32 {
+	if g <= f.tinyGrad {
+		return 0
+	}
+	if c.p.form.wide() {
 		g *= unwide
 	}
-	slope = g * f.scale
-	if label == Positive {
-		slope = -slope
+	g *= f.scale
+	if c.label == Positive {
+		return -g
 	}
-	return loss, slope
+	return g
 }
 
 // genericGroup does columns from and on of the group at out, logits and labels, and
@@ -285,20 +317,23 @@ func genericGroup(f *frame, m mode, out, logits []float32, labels []uint8, from 
 	for i := range from {
 		f.column[i] = float32(float64(f.column[i]) * f.p.unscaleSum)
 	}
+	var rows [groupCells / rowCells]cell
 	for i := from; i < rowCells; i++ {
-		var l [4]float32
-		for row := range l {
+		for row := range rows {
 			k := i + rowCells*row
-			loss, slope := genericCell(f, logits[k], labels[k], m == modeGrad)
-			l[row] = loss
+			rows[row].enter(f, logits[k], labels[k])
+		}
+		for row := range rows {
+			c, k := &rows[row], i+rowCells*row
+			c.leave(f, m == modeGrad)
 			switch m {
 			case modeEach:
-				out[k] = loss
+				out[k] = c.loss
 			case modeGrad:
-				out[k] = slope
+				out[k] = c.grad
 			}
 		}
-		f.column[i] = (l[0] + l[2]) + (l[1] + l[3])
+		f.column[i] = (rows[0].loss + rows[2].loss) + (rows[1].loss + rows[3].loss)
 	}
 	for i := range f.lanes {
 		f.lanes[i] += float64(f.column[i]+f.column[i+8]) * float64(f.p.power)

@@ -57,7 +57,7 @@ func tinyInputs(l *Loss, scale float32) (inputs []tinyInput) {
 		for _, side := range []float32{1, -1} {
 			for _, grad := range []bool{false, true} {
 				zero := func(magnitude float32) bool {
-					loss, slope := genericCell(&f, side*magnitude, label, true)
+					loss, slope := genericCell(&f, side*magnitude, label)
 					if grad {
 						return slope == 0
 					}
