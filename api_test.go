@@ -295,30 +295,13 @@ func TestStats(t *testing.T) {
 			n += len(labels) - 400
 		}
 		for _, k := range Kernels() {
-			got, err := countLabels(isas[k], labels[:n], 1)
+			got, err := countLabels(isas[k], labels[:n])
 			want := Stats{Positives: int64(n+3) / 5, Ignored: int64(n+2) / 5}
 			want.Negatives = int64(n) - want.Positives - want.Ignored
 			if err != nil || got != want {
 				t.Fatalf("kernel %s: Count of %d is %v %v, want %v", k, n, got, err, want)
 			}
-			if got := countParallel(isas[k], labels[:n], 3); got != want {
-				t.Fatalf("kernel %s: parallel count of %d is %v, want %v", k, n, got, want)
-			}
 		}
-	}
-	many := make([]uint8, manyLabels+100)
-	many[len(many)-1] = Ignore
-	if s, err := countLabels(isas[Kernels()[0]], many, 2); err != nil || s != (Stats{Negatives: manyLabels + 99, Ignored: 1}) {
-		t.Errorf("Count of %d is %v %v", len(many), s, err)
-	}
-	isa := isas[Kernels()[0]]
-	alone := testing.AllocsPerRun(1, func() { countLabels(isa, many, 1) })
-	if a := testing.AllocsPerRun(1, func() { countLabels(isa, many, 2) }); alone != 0 || a == 0 {
-		t.Errorf("Count of %d: %v allocations alone, %v with another goroutine, which takes some", len(many), alone, a)
-	}
-	many[len(many)-5] = 9
-	if s, err := countLabels(isas[Kernels()[0]], many, 2); err == nil || !strings.Contains(err.Error(), "label 9 at index") {
-		t.Errorf("Count of %d with a 9 is %v %v", len(many), s, err)
 	}
 	// One kind alone, so that a byte of a SIMD count would overflow first.
 	for _, label := range []uint8{Negative, Positive, Ignore} {
@@ -328,7 +311,7 @@ func TestStats(t *testing.T) {
 		}
 		for _, n := range []int{labelCells, labelCells - 1} {
 			for _, k := range Kernels() {
-				s, err := countLabels(isas[k], alike[:n], 1)
+				s, err := countLabels(isas[k], alike[:n])
 				if got := [3]int64{s.Negatives, s.Positives, s.Ignored}[min(label, 2)]; err != nil || got != int64(n) {
 					t.Errorf("kernel %s: %d labels %d are %v %v", k, n, label, s, err)
 				}
@@ -342,11 +325,46 @@ func TestStats(t *testing.T) {
 				labels[at] = v
 				want := fmt.Sprintf("label %d at index %d ", v, at)
 				for _, k := range Kernels() {
-					if _, err := countLabels(isas[k], labels[:c.n], 2); err == nil || !strings.Contains(err.Error(), want) {
+					if _, err := countLabels(isas[k], labels[:c.n]); err == nil || !strings.Contains(err.Error(), want) {
 						t.Errorf("kernel %s: %s of %d gives the error %v", k, want, c.n, err)
 					}
 				}
 				labels[at] = was
+			}
+		}
+	}
+}
+
+// TestSharedCount: what several workers count is what one does, and if they meet a label of no kind, they write nothing.
+func TestSharedCount(t *testing.T) {
+	const n = 3*labelCells + 100
+	labels, logits, out := make([]uint8, n), make([]float32, n), make([]float32, n)
+	for i := range labels {
+		labels[i] = [...]uint8{0, 1, 255, 0, 0}[i%5]
+	}
+	for _, k := range Kernels() {
+		l := must(t, 0.25, 2, WithKernel(k), WithWorkers(3))
+		got, err := l.MeanGrad(out, logits, labels, 1)
+		want, _ := countLabels(isas[k], labels)
+		if want.Sum = got.Sum; err != nil || got != want {
+			t.Errorf("kernel %s: %+v %v, want %+v", k, got, err, want)
+		}
+		if want := -0.25 * 0.25 * (0.5 + math.Ln2) / float64(want.Count()); math.Abs(float64(out[1])/want-1) > 1e-6 {
+			t.Errorf("kernel %s: gradient %v, want %v", k, out[1], want)
+		}
+		clear(out)
+		for at := 0; at < n; at += labelCells - 1 {
+			was := labels[at]
+			labels[at] = 2
+			want := fmt.Sprintf("label %d at index %d ", labels[at], at)
+			if s, err := l.SumGrad(out, logits, labels, 1); err == nil || !strings.Contains(err.Error(), want) || s != (Stats{}) {
+				t.Errorf("kernel %s: %s gives %v and the error %v", k, want, s, err)
+			}
+			labels[at] = was
+		}
+		for i, g := range out {
+			if g != 0 {
+				t.Fatalf("kernel %s: gradient %d written in spite of a wrong label", k, i)
 			}
 		}
 	}

@@ -96,9 +96,6 @@ const (
 
 	// Fewer than fewLabels labels are counted in Go: a vector would reach beyond them.
 	fewLabels = 32
-
-	// manyLabels are worth waking other goroutines for, which takes as long as counting them.
-	manyLabels = 1 << 22
 )
 
 // The coefficients. Those of exp began as what sollya's fpminimax gives for float32, those of log1p as the

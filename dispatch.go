@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"runtime"
-	"sync"
 	"sync/atomic"
 )
 
@@ -48,28 +47,103 @@ func (l *Loss) run(j *job) (Stats, error) {
 	if err := l.check(j); err != nil {
 		return Stats{}, err
 	}
+	zero := j.mode == modeGrad && j.scale == 0
+	if zero {
+		j.mode = modeSum
+	}
 	workers := l.workers
 	if workers == 0 && len(j.labels) > blockCells { // what little there is needs one; asking takes 10 ns
 		workers = runtime.GOMAXPROCS(0)
 	}
-	stats, err := countLabels(l.params.isa, j.labels, workers)
+	blocks := int(uint(len(j.labels)+blockCells-1) / blockCells)
+	if workers > 1 {
+		workers = l.worthwhile(workers, blocks)
+	}
+	var stats Stats
+	var err error
+	if workers > 1 {
+		stats, err = l.together(*j, workers, blocks)
+	} else {
+		stats, err = l.alone(j, blocks)
+	}
 	if err != nil {
 		return Stats{}, err
 	}
-	if j.mode == modeGrad {
-		if err := j.normalize(stats); err != nil {
-			return Stats{}, err
-		}
-		if j.scale == 0 {
-			j.mode = modeSum
-			stats.Sum = l.blocks(j, workers)
-			for i := range j.labels {
-				j.out[j.index(i)] = 0
-			}
-			return stats, nil
+	if stats.Sum != stats.Sum {
+		stats.Sum = math.Float64frombits(0x7FF8000000000000)
+	}
+	if zero {
+		for i := range j.labels {
+			j.out[j.index(i)] = 0
 		}
 	}
-	stats.Sum = l.blocks(j, workers)
+	return stats, nil
+}
+
+// alone does all cells in the caller's goroutine.
+func (l *Loss) alone(j *job, blocks int) (Stats, error) {
+	stats, err := countLabels(l.params.isa, j.labels)
+	if err == nil && j.mode == modeGrad {
+		err = j.normalize(stats)
+	}
+	if err != nil || blocks == 0 {
+		return stats, err
+	}
+	var f frame
+	f.set(&l.params, j.mode, j.scale)
+	stats.Sum = f.block(j, 0)
+	for b := 1; b < blocks; b++ {
+		stats.Sum += f.block(j, b)
+	}
+	return stats, nil
+}
+
+// together does the same with other goroutines, and adds the blocks in the same order.
+func (l *Loss) together(j job, workers, blocks int) (Stats, error) {
+	var stats Stats
+	var err error
+	labels := newPass(workers, (len(j.labels)+labelCells-1)/labelCells)
+	counts := make([]Stats, labels.tasks)
+	cells := newPass(workers, blocks)
+	sums := make([]float64, blocks)
+	share(workers, func(caller bool) {
+		last := labels.do(func(next func() (int, bool)) {
+			for i, ok := next(); ok; i, ok = next() {
+				counts[i] = count(l.params.isa, j.labels[i*labelCells:min(len(j.labels), (i+1)*labelCells)])
+			}
+		})
+		if last {
+			for _, s := range counts {
+				stats = stats.Add(s)
+			}
+			if err = checkCounts(stats, j.labels); err == nil && j.mode == modeGrad {
+				err = j.normalize(stats)
+			}
+			close(labels.over)
+		}
+		if !labels.wait(caller) || err != nil {
+			return
+		}
+		last = cells.do(func(next func() (int, bool)) {
+			var f frame
+			f.set(&l.params, j.mode, j.scale)
+			for b, ok := next(); ok; b, ok = next() {
+				sums[b] = f.block(&j, b)
+			}
+		})
+		if last {
+			close(cells.over)
+		}
+		if caller {
+			cells.wait(true)
+		}
+	})
+	if err != nil {
+		return Stats{}, err
+	}
+	for _, s := range sums {
+		stats.Sum += s
+	}
 	return stats, nil
 }
 
@@ -85,7 +159,7 @@ func (j *job) normalize(s Stats) error {
 	if by > 1 { // else it is the same, but takes a division
 		scale = float32(float64(scale) / float64(by))
 	}
-	if a := math.Abs(float64(scale)); j.scale == 0 || a >= 0x1p-60 && a <= 0x1p60 {
+	if a := math.Abs(float64(scale)); a >= 0x1p-60 && a <= 0x1p60 {
 		j.scale = scale
 		return nil
 	}
@@ -94,29 +168,6 @@ func (j *job) normalize(s Stats) error {
 		return fmt.Errorf("focal: scale %v over %d %s is %v: %s", j.scale, by, of, scale, want)
 	}
 	return fmt.Errorf("focal: scale %v is %s", scale, want)
-}
-
-// blocks does all cells and returns the sum.
-func (l *Loss) blocks(j *job, workers int) float64 {
-	blocks := int(uint(len(j.labels)+blockCells-1) / blockCells)
-	if workers > 1 {
-		workers = l.worthwhile(workers, blocks)
-	}
-	sum := 0.0
-	if workers > 1 {
-		sum = l.parallel(*j, workers, blocks)
-	} else if blocks > 0 {
-		var f frame
-		f.set(&l.params, j.mode, j.scale)
-		sum = f.block(j, 0)
-		for b := 1; b < blocks; b++ {
-			sum += f.block(j, b)
-		}
-	}
-	if sum != sum {
-		return math.Float64frombits(0x7FF8000000000000)
-	}
-	return sum
 }
 
 // index returns where cell i is.
@@ -168,52 +219,67 @@ func (l *Loss) worthwhile(workers, blocks int) int {
 	return max(1, min(workers, blocks))
 }
 
-// parallel shares the blocks among workers and adds their sums in order.
-func (l *Loss) parallel(j job, workers, blocks int) float64 {
-	sums := make([]float64, blocks)
-	share(workers, blocks, func(next func() (int, bool)) {
-		var f frame
-		f.set(&l.params, j.mode, j.scale)
-		for b, ok := next(); ok; b, ok = next() {
-			sums[b] = f.block(&j, b)
-		}
-	})
-	sum := 0.0
-	for _, s := range sums {
-		sum += s
+// share runs work in the caller's goroutine and in workers-1 others, without waiting for those.
+//
+// The one that was started last runs at once, in the caller's thread, and the caller in another that is free: for
+// Go has other threads first sleep, on Linux for 50 us and more, before they take it from that thread. They do so, too,
+// when a goroutine ends for which the caller waits, and are then not there for the next call; hence pass.wait.
+func share(workers int, work func(caller bool)) {
+	for range workers - 1 {
+		go work(false)
 	}
-	return sum
+	runtime.Gosched()
+	work(true)
 }
 
-// share runs work on up to workers goroutines and returns when all are done. The caller's is not one of them, as other
-// threads at first leave the goroutine that was started last to the caller's thread: it then began some 100 us later.
-// next hands out the tasks: to each goroutine a run of neighbours at a time, half of its share of those that are left,
-// as memory is read fastest in one go.
-func share(workers, tasks int, work func(next func() (task int, ok bool))) {
-	workers = min(workers, tasks)
-	var taken atomic.Int64
-	worker := func() {
-		task, end := 0, 0
-		work(func() (int, bool) {
-			for task == end {
-				t := int(taken.Load())
-				n := max(1, (tasks-t)/(2*workers))
-				if t >= tasks {
-					return 0, false
-				}
-				if taken.CompareAndSwap(int64(t), int64(t+n)) {
-					task, end = t, t+n
-				}
+// A pass is a number of tasks, at least one, that workers share.
+type pass struct {
+	workers, tasks int
+	taken, done    atomic.Int64
+	over           chan struct{} // closed once all tasks are done, and what depends on them
+}
+
+func newPass(workers, tasks int) *pass {
+	return &pass{workers: workers, tasks: tasks, over: make(chan struct{})}
+}
+
+// do runs work, which gets its tasks from next: a run of neighbours at a time, half of its share of those that are left,
+// as memory is read fastest in one go. It reports whether all tasks are done with that: to one worker.
+func (p *pass) do(work func(next func() (task int, ok bool))) (last bool) {
+	task, end, done := 0, 0, 0
+	work(func() (int, bool) {
+		for task == end {
+			t := int(p.taken.Load())
+			n := max(1, (p.tasks-t)/(2*p.workers))
+			if t >= p.tasks {
+				return 0, false
 			}
-			task++
-			return task - 1, true
-		})
+			if p.taken.CompareAndSwap(int64(t), int64(t+n)) {
+				task, end = t, t+n
+				done += n
+			}
+		}
+		task++
+		return task - 1, true
+	})
+	return done > 0 && p.done.Add(int64(done)) == int64(p.tasks)
+}
+
+// wait reports whether the pass is over. If it is not soon, which is as long as a task of assembly kernels takes, it
+// sleeps until it is, or gives up unless it must.
+func (p *pass) wait(must bool) bool {
+	const tries = 5000 // about 10 us
+	for range tries {
+		select {
+		case <-p.over:
+			return true
+		default:
+		}
 	}
-	var wg sync.WaitGroup
-	for range workers {
-		wg.Go(worker)
+	if must {
+		<-p.over
 	}
-	wg.Wait()
+	return must
 }
 
 // Cells of one run are worth passing in place if the run is long; short runs are
@@ -463,13 +529,11 @@ func genericTail(f *frame, m mode, out, logits []float32, labels []uint8) {
 }
 
 // countLabels counts labels of each kind and reports the first that is none.
-func countLabels(k isa, labels []uint8, workers int) (Stats, error) {
+func countLabels(k isa, labels []uint8) (Stats, error) {
 	var s Stats
 	switch {
 	case len(labels) < fewLabels:
 		s = statsOf(countWords(labels))
-	case workers > 1 && len(labels) >= manyLabels:
-		s = countParallel(k, labels, workers)
 	case len(labels) <= labelCells:
 		s = count(k, labels)
 	default:
@@ -479,31 +543,28 @@ func countLabels(k isa, labels []uint8, workers int) (Stats, error) {
 			rest = rest[n:]
 		}
 	}
-	if s.Count()+s.Ignored == int64(len(labels)) {
-		return s, nil
+	if err := checkCounts(s, labels); err != nil {
+		return Stats{}, err
 	}
-	for i, y := range labels {
-		if y != Negative && y != Positive && y != Ignore {
-			return Stats{}, fmt.Errorf("focal: label %d at index %d is neither 0, 1 nor 255", y, i)
-		}
-	}
-	return Stats{}, fmt.Errorf("focal: labels changed during the call")
+	return s, nil
 }
 
-// countParallel shares the labels among workers.
-func countParallel(k isa, labels []uint8, workers int) Stats {
-	var total Stats
-	var mu sync.Mutex
-	share(workers, (len(labels)+labelCells-1)/labelCells, func(next func() (int, bool)) {
-		var s Stats
-		for i, ok := next(); ok; i, ok = next() {
-			s = s.Add(count(k, labels[i*labelCells:min(len(labels), (i+1)*labelCells)]))
+// checkCounts reports a wrong label if s does not count all.
+func checkCounts(s Stats, labels []uint8) error {
+	if s.Count()+s.Ignored == int64(len(labels)) {
+		return nil
+	}
+	return wrongLabel(labels)
+}
+
+// wrongLabel reports the first label that is of no kind.
+func wrongLabel(labels []uint8) error {
+	for i, y := range labels {
+		if y != Negative && y != Positive && y != Ignore {
+			return fmt.Errorf("focal: label %d at index %d is neither 0, 1 nor 255", y, i)
 		}
-		mu.Lock()
-		defer mu.Unlock()
-		total = total.Add(s)
-	})
-	return total
+	}
+	return fmt.Errorf("focal: labels changed during the call")
 }
 
 // count returns the counts of labels, at least one and at most labelCells; with those before them there are at least

@@ -117,9 +117,9 @@ func WithClip(eps float32) Option {
 // WithWorkers sets how many goroutines share one call. 1, the default, is the
 // calling goroutine alone; 0 is runtime.GOMAXPROCS at each call. The results
 // are the same for every number. A call takes fewer, down to 1, where its cells are not
-// worth waking more: an assembly kernel wants 65,536 for each. The caller waits for them; one that is locked to its
-// thread (runtime.LockOSThread) waits some tenths of a millisecond longer. With one worker alone, the caller can recover
-// from a fault of memory in its slices (debug.SetPanicOnFault).
+// worth waking more: an assembly kernel wants 65,536 for each. The caller is one of them, and returns when all is done;
+// if it is locked to its thread (runtime.LockOSThread), it takes some 50 us longer. With one worker alone, the caller can
+// recover from a fault of memory in its slices (debug.SetPanicOnFault).
 func WithWorkers(n int) Option {
 	return func(c *config) error {
 		if n < 0 {
@@ -249,7 +249,7 @@ func (l *Loss) Each(loss, logits []float32, labels []uint8) error {
 // float32(1/float64(max(1, Count))). Any other value than the labels is an error, which gives its index. Count does not
 // allocate.
 func Count(labels []uint8) (Stats, error) {
-	return countLabels(isas[preferred], labels, 1)
+	return countLabels(isas[preferred], labels)
 }
 
 // Stats is what one call saw, or several calls together.

@@ -175,28 +175,75 @@ func goroutine() string {
 	return strings.Fields(string(b[:runtime.Stack(b, false)]))[1]
 }
 
-// TestShareWaits: share returns when all tasks are done, and leaves its caller's thread to the workers.
-func TestShareWaits(t *testing.T) {
+// TestShare: the caller is one of the workers, and waits for none of the others.
+func TestShare(t *testing.T) {
 	before := runtime.NumGoroutine()
-	caller := goroutine()
-	const workers = 3
-	var done atomic.Int32
-	var all sync.WaitGroup // of the workers, before one ends
-	all.Add(workers)
-	share(workers, workers, func(next func() (int, bool)) {
-		if goroutine() == caller {
-			t.Error("the caller works itself")
+	var others sync.WaitGroup
+	var mu sync.Mutex
+	ran := map[string]bool{}
+	others.Add(2)
+	returned := make(chan struct{})
+	share(3, func(caller bool) {
+		me := goroutine()
+		mu.Lock()
+		ran[me] = caller
+		mu.Unlock()
+		if !caller {
+			<-returned
+			others.Done()
 		}
-		if _, ok := next(); !ok {
-			t.Error("a worker without a task")
-		}
-		all.Done()
-		all.Wait()
-		time.Sleep(10 * time.Millisecond)
-		done.Add(1)
 	})
-	if done.Load() != workers {
-		t.Errorf("share has returned when %d of %d workers were done", done.Load(), workers)
+	close(returned)
+	others.Wait()
+	if caller := goroutine(); len(ran) != 3 || !ran[caller] {
+		t.Errorf("workers %v, the caller is %s", ran, caller)
 	}
 	noneLeft(t, before)
+}
+
+// TestPass: each task is done by one worker, one worker is told that all are done, and one that comes late is not.
+func TestPass(t *testing.T) {
+	for _, tasks := range []int{1, 2, 7, 100} {
+		p := newPass(3, tasks)
+		times := make([]atomic.Int32, tasks)
+		work := func(next func() (int, bool)) {
+			for i, ok := next(); ok; i, ok = next() {
+				times[i].Add(1)
+				runtime.Gosched()
+			}
+		}
+		var last atomic.Int32
+		var workers sync.WaitGroup
+		for range p.workers {
+			workers.Go(func() {
+				if p.do(work) {
+					for i := range times {
+						if n := times[i].Load(); n != 1 {
+							t.Errorf("task %d of %d done %d times", i, tasks, n)
+						}
+					}
+					last.Add(1)
+				}
+			})
+		}
+		workers.Wait()
+		if n := last.Load(); n != 1 {
+			t.Errorf("%d tasks: %d workers were told that all are done", tasks, n)
+		}
+		if p.do(work) {
+			t.Errorf("%d tasks: one that comes late was told that all are done", tasks)
+		}
+		if p.wait(false) {
+			t.Errorf("%d tasks: the pass is over before it is closed", tasks)
+		}
+		closed := false
+		go func() {
+			time.Sleep(10 * time.Millisecond)
+			closed = true
+			close(p.over)
+		}()
+		if !p.wait(true) || !closed || !p.wait(false) {
+			t.Errorf("%d tasks: the pass is not over", tasks)
+		}
+	}
 }
