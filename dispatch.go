@@ -285,7 +285,7 @@ func (p *pass) wait(must bool) bool {
 // Cells of one run are worth passing in place if the run is long; short runs are
 // gathered into a buffer, and so is what lies across the end of a run.
 const (
-	longRun    = 512
+	longRun    = 1024
 	stageCells = 4096
 	aheadCells = 128  // how far ahead strided cells are fetched
 	leastRun   = 8    // that archRuns copies: a vector

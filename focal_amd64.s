@@ -207,26 +207,19 @@ within:
 
 #define OUTPLAIN OUTROWS(const_kOne, const_kTwo, OUTPLAINROW)
 
-// OUTWIDEBY: a row of it. t is src at first, LEAST and BITS are the constants, and WHOLE keeps e in Y15 or
-// does not.
-#define OUTWIDEBY(j, src, t, y, LEAST, BITS, WHOLE) \
+// OUTWIDEBY: a row of it. t is src at first, LEAST and BITS are the constants.
+#define OUTWIDEBY(j, src, t, y, LEAST, BITS) \
 	VMOVUPS NEWPOWEROF2(j), Y15 \
 	VMULPS src, Y15, t \
 	VADDPS t, Y15, Y15 \
 	VMOVUPS t, NEWTS(j) \
 	VPMAXSD LEAST, Y15, y \
-	WHOLE(j) \
+	VMOVUPS Y15, NEWE(j) \
 	VPSUBD BITS, y, y \
 	VMOVUPS y, NEWEF(j)
 
-#define WHOLE(j) VMOVUPS Y15, NEWE(j)
-#define OUTWIDEROW(j, y, t) OUTWIDEBY(j, t, t, t, Y12, Y13, WHOLE)
+#define OUTWIDEROW(j, y, t) OUTWIDEBY(j, t, t, t, Y12, Y13)
 #define OUTWIDE OUTROWS(const_kLeastWide, const_kWideBits, OUTWIDEROW)
-
-// OUTPARTS: OUTWIDE for gamma 0 without gradients, where only the parts of e are used.
-#define NOTWHOLE(j)
-#define OUTPARTSROW(j, y, t) OUTWIDEBY(j, t, t, t, Y12, Y13, NOTWHOLE)
-#define OUTPARTS OUTROWS(const_kLeastWide, const_kWideBits, OUTPARTSROW)
 
 // KEEPT and OUTLATER: OUTWIDE in two parts, the second of which goes between other work and clobbers Y13-15 alone.
 // KEEPNONE: for OUTLATER where no step has been entered. Clobbers Y12.
@@ -238,7 +231,7 @@ within:
 #define KEEPNONE \
 	VPXOR Y12, Y12, Y12 \
 	ENTER(KEEPNONEROW)
-#define OUTLATER(j, q) OUTWIDEBY(j, NEWTS(j), Y14, Y13, K(const_kLeastWide), K(const_kWideBits), WHOLE)
+#define OUTLATER(j, q) OUTWIDEBY(j, NEWTS(j), Y14, Y13, K(const_kLeastWide), K(const_kWideBits))
 
 #define OUTSQUARE(j, y, t) \
 	VMOVUPS NEWPOWEROF2(j), Y14 \
@@ -381,11 +374,14 @@ taken:
 	VPMAXSD Y13, Y15, Y15 \
 	VADDPS Y15, q, q
 
-// LOG1PWIDE: Q to log1p(e). Out: Y14 = e times 2^64. Clobbers Y15.
-#define LOG1PWIDE(j, q, m, MODULATE) \
+// LOG1PREST: Q to log1p(e) - 2^n, and LOG1PWIDE to log1p(e). Out: Y14 = e times 2^64. Clobber Y15.
+#define LOG1PREST(j, q) \
 	VMOVUPS E(j), Y14 \
 	VMULPS EF(j), Y14, Y15 \
-	VFMADD213PS TS(j), Y15, q \
+	VFMADD213PS TS(j), Y15, q
+
+#define LOG1PWIDE(j, q, m, MODULATE) \
+	LOG1PREST(j, q) \
 	VADDPS POWEROF2(j), q, q
 
 #define SOFTPLUSWIDE(j, q, m, MODULATE) \
@@ -395,12 +391,9 @@ taken:
 	VPMAXSD Y13, Y15, Y15 \
 	VFMADD231PS Y12, Y15, q
 
-// For gamma 0, with e*(2^n + t*2^n) for e^2; q = a*L from L - 2^n, as a*2^n is exact.
+// For gamma 0, q = a*L from L - 2^n, as a*2^n is exact.
 #define SOFTPLUSZERO(j, q, m, MODULATE) \
-	VMOVUPS EF(j), Y14 \
-	VMULPS POWEROF2(j), Y14, Y15 \
-	VFMADD231PS TS(j), Y14, Y15 \
-	VFMADD213PS TS(j), Y15, q \
+	LOG1PREST(j, q) \
 	VMOVUPS W(j), Y15 \
 	VMOVUPS A(j), Y14 \
 	VPMAXSD Y13, Y15, Y15 \
@@ -935,9 +928,9 @@ huge: \
 	VARIANT(each, params_weight, CLAMP, ROUNDPLAIN, OUTPLAIN, OUTPLAIN, NOOUT, KEPT, LOGKEPT, E, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUES, EACHPLAIN) \
 	VARIANT(grad, params_signedWeight, CLAMP, ROUNDPLAIN, OUTPLAIN, OUTPLAIN, NOOUT, TAKEPLAIN, LOGM, E, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, DONE, GRADPLAIN)
 
-#define WIDE(sum, each, grad, OUT_, DENOMINATOR, SOFTPLUS, MODULATE, VALUES, GRAD) \
-	VARIANT(sum, params_weight, CLAMP, ROUNDWIDE, OUT_, OUT_, NOOUT, KEPT, LOGKEPT, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, VALUES, SUM) \
-	VARIANT(each, params_weight, CLAMP, ROUNDWIDE, OUT_, OUT_, NOOUT, KEPT, LOGKEPT, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, VALUES, EACHWIDE) \
+#define WIDE(sum, each, grad, DENOMINATOR, SOFTPLUS, MODULATE, VALUES, GRAD) \
+	VARIANT(sum, params_weight, CLAMP, ROUNDWIDE, OUTWIDE, OUTWIDE, NOOUT, KEPT, LOGKEPT, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, VALUES, SUM) \
+	VARIANT(each, params_weight, CLAMP, ROUNDWIDE, OUTWIDE, OUTWIDE, NOOUT, KEPT, LOGKEPT, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, VALUES, EACHWIDE) \
 	VARIANT(grad, params_signedWeight, CLAMP, ROUNDWIDE, OUTWIDE, OUTWIDE, NOOUT, TAKEWIDE, LOGM, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, DONE, GRAD)
 
 // LATER: REST comes before the loss.
@@ -960,10 +953,10 @@ PLAIN(plain2Sum, plain2Each, plain2Grad, BYSECOND, MODULATE)
 PLAIN(plain3Sum, plain3Each, plain3Grad, BYTHIRD, MODULATE3)
 PLAIN(plain4Sum, plain4Each, plain4Grad, BYFOURTH, MODULATE4)
 
-// OUT_ (of sum and each), DENOMINATOR, SOFTPLUS, MODULATE, VALUES (of sum and each) and GRAD (of grad).
-WIDE(wide0Sum, wide0Each, wide0Grad, OUTPARTS, BYNONE, SOFTPLUSZERO, NOMODULATE, DONE, GRADZERO)
-WIDE(wide05Sum, wide05Each, wide05Grad, OUTWIDE, BYHALF, SOFTPLUSWIDE, NOMODULATE, VALUES, GRADWIDE)
-WIDE(wide1Sum, wide1Each, wide1Grad, OUTWIDE, BYFIRST, SOFTPLUSWIDE, MODULATE, VALUES, GRADWIDE)
+// DENOMINATOR, SOFTPLUS, MODULATE, VALUES (of sum and each) and GRAD (of grad).
+WIDE(wide0Sum, wide0Each, wide0Grad, BYNONE, SOFTPLUSZERO, NOMODULATE, DONE, GRADZERO)
+WIDE(wide05Sum, wide05Each, wide05Grad, BYHALF, SOFTPLUSWIDE, NOMODULATE, VALUES, GRADWIDE)
+WIDE(wide1Sum, wide1Each, wide1Grad, BYFIRST, SOFTPLUSWIDE, MODULATE, VALUES, GRADWIDE)
 
 // CLAMP, OUTFIRST, OUT_, OUTLAST, DENOMINATOR, SOFTPLUS, MODULATE, REST, RESTGRAD, GRAD.
 LATER(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, OUTWIDE, KEEPT, KEEPNONE, BYNONE, LOG1PWIDE, NOMODULATE, POWERED, POWEREDSLOPE, GRADANY)
@@ -1254,6 +1247,9 @@ TEXT ·stage(SB), 0, $16488-32
 	RET
 
 // func archRuns(dst, src []float32, n, runs, dstStep, srcStep int)
+//
+// Between the first and the last of a run the vectors are aligned in the tensor, which is where the runs are further
+// apart, and not in the buffer, which is near.
 TEXT ·archRuns(SB), NOSPLIT|NOFRAME, $0-80
 	MOVQ dst_base+0(FP), DI
 	MOVQ src_base+24(FP), SI
@@ -1263,13 +1259,25 @@ TEXT ·archRuns(SB), NOSPLIT|NOFRAME, $0-80
 	MOVQ srcStep+72(FP), R9
 	SHLQ $2, R8
 	SHLQ $2, R9
-	LEAQ -32(CX*4), R10 // where the last 8 begin
-	LEAQ -128(CX*4), R11 // and the last 32
+	MOVQ SI, BX // in the tensor
+	MOVQ R9, R12
+	CMPQ R8, R9
+	JLE apart
+	MOVQ DI, BX
+	MOVQ R8, R12
+
+apart:
+	LEAQ -32(CX*4), R10 // where the last vector begins
+	LEAQ -128(CX*4), R11 // and the last four
 
 run:
-	XORL AX, AX
-	TESTQ R11, R11
-	JLT few
+	VMOVUPS (SI), Y0
+	VMOVUPS Y0, (DI)
+	MOVQ BX, AX
+	NEGQ AX
+	ANDQ $31, AX
+	CMPQ AX, R11
+	JGT few
 
 many:
 	VMOVUPS (SI)(AX*1), Y0
@@ -1280,7 +1288,7 @@ many:
 	VMOVUPS Y1, 32(DI)(AX*1)
 	VMOVUPS Y2, 64(DI)(AX*1)
 	VMOVUPS Y3, 96(DI)(AX*1)
-	SUBQ $-128, AX
+	ADDQ $128, AX
 	CMPQ AX, R11
 	JLE many
 
@@ -1297,6 +1305,7 @@ last:
 	VMOVUPS Y0, (DI)(R10*1)
 	ADDQ R8, DI
 	ADDQ R9, SI
+	ADDQ R12, BX
 	DECQ DX
 	JNZ run
 	VZEROUPPER
