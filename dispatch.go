@@ -106,7 +106,7 @@ func (l *Loss) together(j job, workers, blocks int) (Stats, error) {
 	counts := make([]Stats, labels.tasks)
 	cells := newPass(workers, blocks)
 	sums := make([]float64, blocks)
-	share(workers, func(caller bool) {
+	share(workers, func() {
 		last := labels.do(func(next func() (int, bool)) {
 			for i, ok := next(); ok; i, ok = next() {
 				counts[i] = count(l.params.isa, j.labels[i*labelCells:min(len(j.labels), (i+1)*labelCells)])
@@ -121,7 +121,8 @@ func (l *Loss) together(j job, workers, blocks int) (Stats, error) {
 			}
 			close(labels.over)
 		}
-		if !labels.wait(caller) || err != nil {
+		labels.wait()
+		if err != nil {
 			return
 		}
 		last = cells.do(func(next func() (int, bool)) {
@@ -134,13 +135,11 @@ func (l *Loss) together(j job, workers, blocks int) (Stats, error) {
 		if last {
 			close(cells.over)
 		}
-		if caller {
-			cells.wait(true)
-		}
 	})
 	if err != nil {
 		return Stats{}, err
 	}
+	cells.wait()
 	for _, s := range sums {
 		stats.Sum += s
 	}
@@ -224,12 +223,12 @@ func (l *Loss) worthwhile(workers, blocks int) int {
 // The one that was started last runs at once, in the caller's thread, and the caller in another that is free: for
 // Go has other threads first sleep, on Linux for 50 us and more, before they take it from that thread. They do so, too,
 // when a goroutine ends for which the caller waits, and are then not there for the next call; hence pass.wait.
-func share(workers int, work func(caller bool)) {
+func share(workers int, work func()) {
 	for range workers - 1 {
-		go work(false)
+		go work()
 	}
 	runtime.Gosched()
-	work(true)
+	work()
 }
 
 // A pass is a number of tasks, at least one, that workers share.
@@ -265,21 +264,17 @@ func (p *pass) do(work func(next func() (task int, ok bool))) (last bool) {
 	return done > 0 && p.done.Add(int64(done)) == int64(p.tasks)
 }
 
-// wait reports whether the pass is over. If it is not soon, which is as long as a task of assembly kernels takes, it
-// sleeps until it is, or gives up unless it must.
-func (p *pass) wait(must bool) bool {
+// wait returns once the pass is over. It sleeps only if a task of an assembly kernel would have been done meanwhile.
+func (p *pass) wait() {
 	const tries = 5000 // about 10 us
 	for range tries {
 		select {
 		case <-p.over:
-			return true
+			return
 		default:
 		}
 	}
-	if must {
-		<-p.over
-	}
-	return must
+	<-p.over
 }
 
 // Cells of one run are worth passing in place if the run is long; short runs are

@@ -180,22 +180,23 @@ func TestShare(t *testing.T) {
 	before := runtime.NumGoroutine()
 	var others sync.WaitGroup
 	var mu sync.Mutex
-	ran := map[string]bool{}
+	var ran []string
 	others.Add(2)
 	returned := make(chan struct{})
-	share(3, func(caller bool) {
+	caller := goroutine()
+	share(3, func() {
 		me := goroutine()
 		mu.Lock()
-		ran[me] = caller
+		ran = append(ran, me)
 		mu.Unlock()
-		if !caller {
+		if me != caller {
 			<-returned
 			others.Done()
 		}
 	})
 	close(returned)
 	others.Wait()
-	if caller := goroutine(); len(ran) != 3 || !ran[caller] {
+	if len(ran) != 3 || !slices.Contains(ran, caller) {
 		t.Errorf("workers %v, the caller is %s", ran, caller)
 	}
 	noneLeft(t, before)
@@ -233,17 +234,15 @@ func TestPass(t *testing.T) {
 		if p.do(work) {
 			t.Errorf("%d tasks: one that comes late was told that all are done", tasks)
 		}
-		if p.wait(false) {
-			t.Errorf("%d tasks: the pass is over before it is closed", tasks)
-		}
-		closed := false
+		var closed atomic.Bool
 		go func() {
 			time.Sleep(10 * time.Millisecond)
-			closed = true
+			closed.Store(true)
 			close(p.over)
 		}()
-		if !p.wait(true) || !closed || !p.wait(false) {
-			t.Errorf("%d tasks: the pass is not over", tasks)
+		if p.wait(); !closed.Load() {
+			t.Errorf("%d tasks: wait returned before the pass was over", tasks)
 		}
+		p.wait()
 	}
 }
