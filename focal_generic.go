@@ -236,8 +236,8 @@ func (c *cell) slope() float32 {
 
 // enter begins a cell. With leave it is the oracle, and the only code that knows the special logits.
 func (c *cell) enter(f *frame, x float32, label uint8) {
-	p := f.p
-	c.p, c.label = p, label
+	p := c.p
+	c.label = label
 	c.done, c.loss, c.grad = true, 0, 0
 	if label == Ignore {
 		return
@@ -273,7 +273,7 @@ func (c *cell) leave(f *frame, grad bool) {
 	if c.done {
 		return
 	}
-	p := f.p
+	p := c.p
 	if p.form.wide() {
 		c.softplusWide()
 	} else {
@@ -314,6 +314,9 @@ func genericGroup(f *frame, m mode, out, logits []float32, labels []uint8, from 
 		f.column[i] = float32(float64(f.column[i]) * f.p.unscaleSum)
 	}
 	var rows [groupCells / rowCells]cell
+	for row := range rows {
+		rows[row].p = f.p
+	}
 	for i := from; i < rowCells; i++ {
 		for row := range rows {
 			k := i + rowCells*row

@@ -193,7 +193,7 @@ func TestKernels(t *testing.T) {
 
 // genericCell returns the loss of one cell, and its gradient times scale.
 func genericCell(f *frame, x float32, label uint8) (loss, grad float32) {
-	var c cell
+	c := cell{p: f.p}
 	c.enter(f, x, label)
 	c.leave(f, true)
 	return c.loss, c.grad
