@@ -207,19 +207,26 @@ within:
 
 #define OUTPLAIN OUTROWS(const_kOne, const_kTwo, OUTPLAINROW)
 
-// OUTWIDEBY: a row of it. t is src at first, LEAST and BITS are the constants.
-#define OUTWIDEBY(j, src, t, y, LEAST, BITS) \
+// OUTWIDEBY: a row of it. t is src at first, LEAST and BITS are the constants, and WHOLE keeps e in Y15 or
+// does not.
+#define OUTWIDEBY(j, src, t, y, LEAST, BITS, WHOLE) \
 	VMOVUPS NEWPOWEROF2(j), Y15 \
 	VMULPS src, Y15, t \
 	VADDPS t, Y15, Y15 \
 	VMOVUPS t, NEWTS(j) \
 	VPMAXSD LEAST, Y15, y \
-	VMOVUPS Y15, NEWE(j) \
+	WHOLE(j) \
 	VPSUBD BITS, y, y \
 	VMOVUPS y, NEWEF(j)
 
-#define OUTWIDEROW(j, y, t) OUTWIDEBY(j, t, t, t, Y12, Y13)
+#define WHOLE(j) VMOVUPS Y15, NEWE(j)
+#define OUTWIDEROW(j, y, t) OUTWIDEBY(j, t, t, t, Y12, Y13, WHOLE)
 #define OUTWIDE OUTROWS(const_kLeastWide, const_kWideBits, OUTWIDEROW)
+
+// OUTPARTS: OUTWIDE for gamma 0 without gradients, where only the parts of e are used.
+#define NOTWHOLE(j)
+#define OUTPARTSROW(j, y, t) OUTWIDEBY(j, t, t, t, Y12, Y13, NOTWHOLE)
+#define OUTPARTS OUTROWS(const_kLeastWide, const_kWideBits, OUTPARTSROW)
 
 // KEEPT and OUTLATER: OUTWIDE in two parts, the second of which goes between other work and clobbers Y13-15 alone.
 // KEEPNONE: for OUTLATER where no step has been entered. Clobbers Y12.
@@ -231,7 +238,7 @@ within:
 #define KEEPNONE \
 	VPXOR Y12, Y12, Y12 \
 	ENTER(KEEPNONEROW)
-#define OUTLATER(j, q) OUTWIDEBY(j, NEWTS(j), Y14, Y13, K(const_kLeastWide), K(const_kWideBits))
+#define OUTLATER(j, q) OUTWIDEBY(j, NEWTS(j), Y14, Y13, K(const_kLeastWide), K(const_kWideBits), WHOLE)
 
 #define OUTSQUARE(j, y, t) \
 	VMOVUPS NEWPOWEROF2(j), Y14 \
@@ -374,14 +381,11 @@ taken:
 	VPMAXSD Y13, Y15, Y15 \
 	VADDPS Y15, q, q
 
-// LOG1PREST: Q to log1p(e) - 2^n, and LOG1PWIDE to log1p(e). Out: Y14 = e times 2^64. Clobber Y15.
-#define LOG1PREST(j, q) \
+// LOG1PWIDE: Q to log1p(e). Out: Y14 = e times 2^64. Clobbers Y15.
+#define LOG1PWIDE(j, q, m, MODULATE) \
 	VMOVUPS E(j), Y14 \
 	VMULPS EF(j), Y14, Y15 \
-	VFMADD213PS TS(j), Y15, q
-
-#define LOG1PWIDE(j, q, m, MODULATE) \
-	LOG1PREST(j, q) \
+	VFMADD213PS TS(j), Y15, q \
 	VADDPS POWEROF2(j), q, q
 
 #define SOFTPLUSWIDE(j, q, m, MODULATE) \
@@ -391,9 +395,12 @@ taken:
 	VPMAXSD Y13, Y15, Y15 \
 	VFMADD231PS Y12, Y15, q
 
-// For gamma 0, q = a*L from L - 2^n, as a*2^n is exact.
+// For gamma 0, with e*(2^n + t*2^n) for e^2; q = a*L from L - 2^n, as a*2^n is exact.
 #define SOFTPLUSZERO(j, q, m, MODULATE) \
-	LOG1PREST(j, q) \
+	VMOVUPS EF(j), Y14 \
+	VMULPS POWEROF2(j), Y14, Y15 \
+	VFMADD231PS TS(j), Y14, Y15 \
+	VFMADD213PS TS(j), Y15, q \
 	VMOVUPS W(j), Y15 \
 	VMOVUPS A(j), Y14 \
 	VPMAXSD Y13, Y15, Y15 \
@@ -928,9 +935,9 @@ huge: \
 	VARIANT(each, params_weight, CLAMP, ROUNDPLAIN, OUTPLAIN, OUTPLAIN, NOOUT, KEPT, LOGKEPT, E, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUES, EACHPLAIN) \
 	VARIANT(grad, params_signedWeight, CLAMP, ROUNDPLAIN, OUTPLAIN, OUTPLAIN, NOOUT, TAKEPLAIN, LOGM, E, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, DONE, GRADPLAIN)
 
-#define WIDE(sum, each, grad, DENOMINATOR, SOFTPLUS, MODULATE, VALUES, GRAD) \
-	VARIANT(sum, params_weight, CLAMP, ROUNDWIDE, OUTWIDE, OUTWIDE, NOOUT, KEPT, LOGKEPT, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, VALUES, SUM) \
-	VARIANT(each, params_weight, CLAMP, ROUNDWIDE, OUTWIDE, OUTWIDE, NOOUT, KEPT, LOGKEPT, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, VALUES, EACHWIDE) \
+#define WIDE(sum, each, grad, OUT_, DENOMINATOR, SOFTPLUS, MODULATE, VALUES, GRAD) \
+	VARIANT(sum, params_weight, CLAMP, ROUNDWIDE, OUT_, OUT_, NOOUT, KEPT, LOGKEPT, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, VALUES, SUM) \
+	VARIANT(each, params_weight, CLAMP, ROUNDWIDE, OUT_, OUT_, NOOUT, KEPT, LOGKEPT, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, VALUES, EACHWIDE) \
 	VARIANT(grad, params_signedWeight, CLAMP, ROUNDWIDE, OUTWIDE, OUTWIDE, NOOUT, TAKEWIDE, LOGM, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, DONE, GRAD)
 
 // LATER: REST comes before the loss.
@@ -953,10 +960,10 @@ PLAIN(plain2Sum, plain2Each, plain2Grad, BYSECOND, MODULATE)
 PLAIN(plain3Sum, plain3Each, plain3Grad, BYTHIRD, MODULATE3)
 PLAIN(plain4Sum, plain4Each, plain4Grad, BYFOURTH, MODULATE4)
 
-// DENOMINATOR, SOFTPLUS, MODULATE, VALUES (of sum and each) and GRAD (of grad).
-WIDE(wide0Sum, wide0Each, wide0Grad, BYNONE, SOFTPLUSZERO, NOMODULATE, DONE, GRADZERO)
-WIDE(wide05Sum, wide05Each, wide05Grad, BYHALF, SOFTPLUSWIDE, NOMODULATE, VALUES, GRADWIDE)
-WIDE(wide1Sum, wide1Each, wide1Grad, BYFIRST, SOFTPLUSWIDE, MODULATE, VALUES, GRADWIDE)
+// OUT_ (of sum and each), DENOMINATOR, SOFTPLUS, MODULATE, VALUES (of sum and each) and GRAD (of grad).
+WIDE(wide0Sum, wide0Each, wide0Grad, OUTPARTS, BYNONE, SOFTPLUSZERO, NOMODULATE, DONE, GRADZERO)
+WIDE(wide05Sum, wide05Each, wide05Grad, OUTWIDE, BYHALF, SOFTPLUSWIDE, NOMODULATE, VALUES, GRADWIDE)
+WIDE(wide1Sum, wide1Each, wide1Grad, OUTWIDE, BYFIRST, SOFTPLUSWIDE, MODULATE, VALUES, GRADWIDE)
 
 // CLAMP, OUTFIRST, OUT_, OUTLAST, DENOMINATOR, SOFTPLUS, MODULATE, REST, RESTGRAD, GRAD.
 LATER(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, OUTWIDE, KEEPT, KEEPNONE, BYNONE, LOG1PWIDE, NOMODULATE, POWERED, POWEREDSLOPE, GRADANY)

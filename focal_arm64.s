@@ -306,6 +306,12 @@ within:
 
 #define SQUAREEWIDE ROWS(VFMUL, X, E, T)
 
+// For gamma 0, T = e*(2^n + t*2^n).
+#define MODULATE0 \
+	LOAD(LDRQ, 0, 16, SLOTS, T) \
+	ROWS(VFMUL, E, T, T) \
+	ROWS(VFMLA, E, Y, T)
+
 #define MODULATE05 \
 	ONEPLUS \
 	ONSIDE(X, const_kWide) \
@@ -659,7 +665,7 @@ PLAIN(plain15Sum, plain15Each, plain15Grad, MODULATE15)
 PLAIN(plain2Sum, plain2Each, plain2Grad, MODULATE2)
 PLAIN(plain3Sum, plain3Each, plain3Grad, MODULATE3)
 PLAIN(plain4Sum, plain4Each, plain4Grad, MODULATE4)
-WIDE(wide0Sum, wide0Each, wide0Grad, CLAMP, OUTWIDE, SQUAREEWIDE, SOFTPLUSZERO, NOWEIGHT, GRADZERO)
+WIDE(wide0Sum, wide0Each, wide0Grad, CLAMP, OUTWIDE, MODULATE0, SOFTPLUSZERO, NOWEIGHT, GRADZERO)
 WIDE(wide05Sum, wide05Each, wide05Grad, CLAMP, OUTWIDE, MODULATE05, SOFTPLUSWIDE, WEIGHT, GRADWIDE)
 WIDE(wide1Sum, wide1Each, wide1Grad, CLAMP, OUTWIDE, MODULATE1, SOFTPLUSWIDE, WEIGHT, GRADWIDE)
 WIDE(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, OUTWIDE, MODULATELATER, SOFTPLUSANY, WEIGHT, GRADWIDE)

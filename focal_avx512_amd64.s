@@ -329,7 +329,11 @@ within:
 	VFMADD213PS TS(j), u, q \
 	VADDPS S(j), q, q
 #define WIDE2 LEAVE(WIDELOG)
-// For gamma 0, q = a*L from L - 2^n, as a*2^n is exact.
+// For gamma 0, e*(2^n + t*2^n) for e^2; and q = a*L from L - 2^n, as a*2^n is exact.
+#define ZEROSQUARE(j, q, e, eW, m, u, x, right) \
+	VMULPS S(j), e, u \
+	VFMADD231PS TS(j), e, u
+#define ZERO1 LEAVE(ZEROSQUARE)
 #define ZEROLOG(j, q, e, eW, m, u, x, right) VFMADD213PS TS(j), u, q
 #define ZERO2 LEAVE(ZEROLOG)
 #define ZEROEND(j, q, e, eW, m, u, x, right) \
@@ -903,7 +907,7 @@ PLAIN(plain3Sum, plain3Each, plain3Grad, SQUARE1, SQUARE2, CUBE3, DIVIDE, CUBED3
 PLAIN(plain4Sum, plain4Each, plain4Grad, SQUARE1, SQUARE2, FOURTH3, DIVIDE, DONE, SIDE, FOURTH5, SLOPESPLAIN)
 
 // LOSS, CLAMP; D1, D2, D4 (as D3); L1 to L5; REST, EACHES (of each), SLOPES (of grad), OUT_.
-WIDE(wide0Sum, wide0Each, wide0Grad, BOTH, LOSSZERO, CLAMP, DONE, DONE, DIVIDE0, WIDE1, ZERO2, WIDE3, WIDE4, ZERO5, DONE, EACHESZERO, SLOPESZERO, OUTWIDE)
+WIDE(wide0Sum, wide0Each, wide0Grad, BOTH, LOSSZERO, CLAMP, DONE, DONE, DIVIDE0, ZERO1, ZERO2, WIDE3, WIDE4, ZERO5, DONE, EACHESZERO, SLOPESZERO, OUTWIDE)
 WIDE(wide05Sum, wide05Each, wide05Grad, BOTH, LOSS, CLAMP, FIRST1, DONE, DIVIDE05, WIDE1, WIDE2, WIDE3, WIDE4, DONE, DONE, EACHESWIDE, SLOPES05, OUTWIDE)
 WIDE(wide1Sum, wide1Each, wide1Grad, BOTH, LOSS, CLAMP, FIRST1, DONE, DIVIDE, WIDE1, WIDE2, WIDE3, WIDE4, FIRST5, DONE, EACHESWIDE, SLOPESWIDE, OUTWIDE)
 WIDE(wideAnySum, wideAnyEach, wideAnyGrad, BOTHPOWER, LOSS, CLAMP, DONE, DONE, DONE, WIDE1, WIDE2, POWER, DONE, DONE, DONE, EACHESWIDE, SLOPESANY, OUTWIDE)

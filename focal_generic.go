@@ -140,10 +140,14 @@ func (c *cell) wide() {
 	c.s, c.ts = s, t*s
 	c.eW = s + c.ts
 	c.e = max(c.eW, leastWide) * unwide
-	c.exp2 = c.e * c.eW
-	if c.p.form == clip2 {
+	switch c.p.form {
+	case wide0:
+		c.exp2 = fma32(c.e, c.ts, float32(c.e*s))
+	case clip2:
 		s = max(s, coef[kLeastSquare])
 		c.exp2 = squareExp(t) * (s * unwide * s)
+	default:
+		c.exp2 = c.e * c.eW
 	}
 }
 
