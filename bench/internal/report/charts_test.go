@@ -96,9 +96,9 @@ func (o *oracle) path(list []ast.Stmt) (path []ast.Stmt, returns bool) {
 			}
 		case *ast.SwitchStmt:
 			body = nil
-			for _, clause := range s.Body.List {
+			for _, clause := range s.Body.List { // the default is the last
 				clause := clause.(*ast.CaseClause)
-				if slices.ContainsFunc(clause.List, func(e ast.Expr) bool { return types.ExprString(e) == o.form }) {
+				if clause.List == nil && body == nil || slices.ContainsFunc(clause.List, func(e ast.Expr) bool { return types.ExprString(e) == o.form }) {
 					body = clause.Body
 				}
 			}
