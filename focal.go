@@ -117,9 +117,10 @@ func WithClip(eps float32) Option {
 // WithWorkers sets how many goroutines share one call. 1, the default, is the
 // calling goroutine alone; 0 is runtime.GOMAXPROCS at each call. The results
 // are the same for every number. A call takes fewer, down to 1, where its cells are not
-// worth waking more: an assembly kernel wants 65,536 for each. The caller is one of them, and returns when all is done;
-// if it is locked to its thread (runtime.LockOSThread), it takes some 50 us longer. With one worker alone, the caller can
-// recover from a fault of memory in its slices (debug.SetPanicOnFault).
+// worth waking more: an assembly kernel wants 65,536 for each. The caller is one of them, and returns when all is done:
+// a goroutine that has not begun by then ends without a look at the slices. A caller that is locked to its thread
+// (runtime.LockOSThread) takes tens of microseconds longer. With one worker alone, the caller can recover from a fault of
+// memory in its slices (debug.SetPanicOnFault).
 func WithWorkers(n int) Option {
 	return func(c *config) error {
 		if n < 0 {

@@ -36,8 +36,8 @@ func horner(x float32, first, last int) float32 {
 // when the sum lies on or next to a midpoint of two float32; so the sum is rounded to odd first
 // (Boldo and Melquiond, "Emulation of a FMA and correctly rounded sums", 2008): if
 // it is inexact and its last bit is even, it moves one unit towards the exact value. With
-// 53 >= 2*24+2 bits the second rounding is then right, for subnormal results too. It is called where a
-// factor often has few bits, and so the sum: maybeMidpoint would be a branch that no CPU can foresee.
+// 53 >= 2*24+2 bits the second rounding is then right, for subnormal results too. It is called itself where
+// a factor often has few bits, and so the sum: maybeMidpoint would be a branch that no CPU can foresee.
 func fmaOdd(x, y, z float32) float32 {
 	p := float64(x) * float64(y)
 	c := float64(z)
@@ -57,7 +57,7 @@ func fmaOdd(x, y, z float32) float32 {
 
 // A cell is entered and left: enter computes e, leave L and the results. In between the next ones are
 // entered, as in assembly, for one operation after another of a cell waits for the one before: a cell
-// at a time took 1.4 to 1.8 times as long. The macros of the assembly files have the names of its methods and
+// at a time took 1.3 to 1.9 times as long. The macros of the assembly files have the names of its methods and
 // compute the same in the same order.
 type cell struct {
 	p     *params
@@ -73,7 +73,7 @@ type cell struct {
 	sum   float32 // wide: l but for s
 	in    bool    // L was not clamped
 	m     float32 // a * q^gamma
-	loss  float32
+	loss  float32 // the results of leave
 	grad  float32
 }
 
