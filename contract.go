@@ -18,9 +18,9 @@ import "math"
 // With w = -z (w > 0 is the wrong side) and e = exp(-|w|) = 2^n * (1 + t):
 //
 //	reduce  n = round(-|w| * log2 e), r = -|w| - n*ln2 in two fused steps
-//	exp     t = r + r*(r*P(r)), P of degree 4 by Horner; e = (1+t) * 2^n,
+//	exp     t = r + r^2*P(r), P of degree 4; e = (1+t) * 2^n,
 //	        e^2 = (t*(t+2) + 1) * 2^2n, which does not double the error of e as e*e does
-//	log1p   L = (e^2*Q(e) + e) + max(w, 0), Q of degree 7 by Horner
+//	log1p   L = (e^2*Q(e) + e) + max(w, 0), Q of degree 7
 //	weight  m = a*q^gamma from one division by a power of 1+e
 //	value   loss = m*L
 //	slope   t = gamma*(1-q)*(1+e)*L + q*(1+e), grad = m*(t/(1+e)): a second division
@@ -29,7 +29,12 @@ import "math"
 // log1p needs no range reduction on [0, 1]: its nearest singularity is as far
 // away, measured in the interval's length, as after the usual reduction. Horner's
 // is the order with the least cancellation: Q is -1/2 + e/3 - ..., and the sum of
-// its even terms alone is three times Q.
+// its even terms alone is three times Q. But what binds most CPUs is their units for
+// multiplication, beside which others only add. So a quartic is done in three of them and an
+// addition: with coefficients adapted to it (Knuth, "The Art of Computer Programming", 4.6.4),
+// c4*x^4 + c3*x^3 + ... is ((c4*x + c3)*x + b)*(x^2 + c1/c3) + a. P is one, and r^2 is there; T, the upper half of Q, is
+// another, where e^5 hides what that cancels, and e^2 is there. (With a quintic done so the error of Q would be twice as large,
+// with all of it ten times.)
 //
 // Over all logits, alpha 0.25, the largest errors are, in ULP of loss and gradient: gamma 0:
 // 2.325 (at -0.14254169, label 0) and 3.288 (-5.287752, 0); gamma 1: 4.905 (-1.007286, 0) and
@@ -44,7 +49,8 @@ import "math"
 // "wide" is for every other call: gamma 0, 0.5, 1 and general gamma, where the
 // loss outlives e, and clip, whose gradient does. It holds e and L multiplied by
 // 2^64, and, where e itself is needed as an argument, e raised to at least
-// 2^-27, which no sum with 1 can see. As the loss may be L itself, L is better there: the
+// 2^-27, which no sum with 1 can see; in T, e*e is fused with what is added to it, and the other factor is held divided
+// by 2^64. As the loss may be L itself, L is better there: the
 // two parts of e, 2^n and t*2^n, are added to e^2*Q(e) last and first. For gamma 0 L is not even
 // rounded: loss = a*(L - 2^n) + a*2^n, fused, where the last product is exact; and e^2 is e*2^n +
 // e*(t*2^n), fused. With clip and gamma 2 e^2 is that of the plain flavour, and else e*e.
@@ -58,7 +64,8 @@ import "math"
 // scale, and only then scaled back, exactly. (In the wide flavour that holds for class weights up to 8, for
 // gamma above 24 if they are within 2^7 of each other, and for a clip of 0 or at least 2^-24: beyond, products
 // whose result is tiny may be subnormal.) |w| is clamped where every result is
-// tiny for either label, and where e has no effect on the wrong side.
+// tiny for either label, and where e has no effect on the wrong side. (r^2 is subnormal for a logit below 2^-63, and has
+// no effect.)
 //
 // # Special logits
 //
@@ -102,26 +109,28 @@ const (
 // polynomial of least relative error; then all were varied by their last bits until the largest errors of gamma
 // 0, 1 and 2, with the roundings around them and for many weights, were small. Their own relative error is
 // 2^-26.6 (exp, on +-0.347) and 2^-24.6 (log1p, on [0, 1]). The terms 1 + r and e are exact. coef holds
-// them for the assembly, in the order of the k names.
+// them, in the order of the k names.
 const (
 	log2E = 0x1.715476p+0
 	ln2Hi = 0x1.62e4p-1    // 15 bits, so that n*ln2Hi is exact
 	ln2Lo = 0x1.7f7d1cp-20 // ln2 - ln2Hi
 
-	expP0 = 0x1.fffffap-2
-	expP1 = 0x1.555492p-3
-	expP2 = 0x1.555886p-5
-	expP3 = 0x1.123cap-7
-	expP4 = 0x1.6a4d56p-10
+	// P = ((expP3*r + expP2)*r + expP1)*(r^2 + expShift) + expP0
+	expP0    = 0x1.bf19eap-3
+	expP1    = 0x1.cf802ap-7
+	expP2    = 0x1.123cap-7
+	expP3    = 0x1.6a4d56p-10
+	expShift = 0x1.3ea1bep+4
 
-	logQ0 = -0x1.ffff14p-2
-	logQ1 = 0x1.5535dep-2
-	logQ2 = -0x1.fd1368p-3
-	logQ3 = 0x1.88455cp-3
-	logQ4 = -0x1.19af94p-3
-	logQ5 = 0x1.447072p-4
-	logQ6 = -0x1.eca398p-6
-	logQ7 = 0x1.5fa11ep-8
+	// Q = ((T*e + logQ2)*e + logQ1)*e + logQ0, T = ((logQ6*e + logQ5)*e + logQ4)*(e^2 + logShift) + logQ3
+	logQ0    = -0x1.ffff14p-2
+	logQ1    = 0x1.5535dep-2
+	logQ2    = -0x1.fd1368p-3
+	logQ3    = -0x1.df638ep-5
+	logQ4    = 0x1.bfd20ap-5
+	logQ5    = -0x1.eca398p-6
+	logQ6    = 0x1.5fa126p-8
+	logShift = 0x1.24c19ap+2
 
 	// Adding magic rounds to an integer n and leaves n + 127, the exponent field of 2^n, in
 	// the low bits. magicWide adds 64 to that.
@@ -133,7 +142,7 @@ const (
 	unwide      = 0x1p-64
 	leastWide   = 0x1p+37 // 2^-27, wide: the least e that is used as an argument
 	leastSquare = -90     // least n of e^2 with clip: beyond, e^2 has no effect
-	wideFloor   = 0x1p+4  // 2^-60, wide: the least log1p(e) in the exponent of general gamma
+	wideFloor   = 0x1p+14 // 2^-50, wide: the least log1p(e) in the exponent of general gamma
 
 	// In the wide slope gamma*(1-q)*(1+e)*L, L is held times 2^27 and the rest times
 	// 2^37, so that neither is subnormal.
@@ -153,7 +162,7 @@ const (
 	kExpP1
 	kExpP2
 	kExpP3
-	kExpP4
+	kExpShift
 	kLogQ0
 	kLogQ1
 	kLogQ2
@@ -161,7 +170,7 @@ const (
 	kLogQ4
 	kLogQ5
 	kLogQ6
-	kLogQ7
+	kLogShift
 	kMagic
 	kMagicWide
 	kLeastWide
@@ -187,9 +196,9 @@ const (
 
 var coef = [numCoef]float32{
 	kLog2E: log2E, kLn2HiNeg: -ln2Hi, kLn2LoNeg: -ln2Lo,
-	kExpP0: expP0, kExpP1: expP1, kExpP2: expP2, kExpP3: expP3, kExpP4: expP4,
-	kLogQ0: logQ0, kLogQ1: logQ1, kLogQ2: logQ2, kLogQ3: logQ3, kLogQ4: logQ4,
-	kLogQ5: logQ5, kLogQ6: logQ6, kLogQ7: logQ7,
+	kExpP0: expP0, kExpP1: expP1, kExpP2: expP2, kExpP3: expP3, kExpShift: expShift,
+	kLogQ0: logQ0, kLogQ1: logQ1, kLogQ2: logQ2, kLogQ3: logQ3,
+	kLogQ4: logQ4, kLogQ5: logQ5, kLogQ6: logQ6, kLogShift: logShift,
 	kMagic: magic, kMagicWide: magicWide,
 	kMagicBare: magic - 127, // without the bias
 	kSign:      float32(math.Copysign(0, -1)), kOne: 1, kTwo: 2,
@@ -203,6 +212,16 @@ var coef = [numCoef]float32{
 	kLeastSquareN: magicWide + leastSquare,                       // leastSquare in the low bits, as n is
 	kMagnitude:    math.Float32frombits(1<<31 - 1),               // all bits but the sign
 }
+
+// coefWide is coef for the wide flavour: for e^2 times 2^wideExp in T.
+var coefWide = func() [numCoef]float32 {
+	c := coef
+	c[kLogShift] *= wide
+	for k := kLogQ4; k <= kLogQ6; k++ {
+		c[k] *= unwide
+	}
+	return c
+}()
 
 // A form is one way to compute a cell: how q^gamma comes about, plain or wide,
 // clip or not.

@@ -198,7 +198,7 @@ func (f digestForm) difference(t testing.TB, k Kernel, op string, calls []digest
 // change in the last place of the least important ones.
 func coefDigest() string {
 	h := sha256.New()
-	hashResult(h, Stats{}, coef[kLog2E:kLogQ7+1])
+	hashResult(h, Stats{}, coef[kLog2E:kLogShift+1])
 	return fmt.Sprintf("%x", h.Sum(nil))
 }
 

@@ -42,13 +42,15 @@ func archScatter(dst, src []float32, stride int)
 //go:noescape
 func stage(f *frame, j *job, i, end int)
 
-// coefAVX2 is coef, each number once for every lane.
-var coefAVX2 = func() (t [numCoef]vec) {
+// coefAVX2 and coefWideAVX2 are coef and coefWide, each number once for every lane.
+var coefAVX2, coefWideAVX2 = everyLane(coef), everyLane(coefWide)
+
+func everyLane(coef [numCoef]float32) (t [numCoef]vec) {
 	for i, c := range coef {
 		t[i] = splat(c)
 	}
 	return t
-}()
+}
 
 // What archCells runs: cellsAVX2; fewAVX2, in one step of columns, for up to halfGroup cells; or cellsAVX512, in
 // steps of whole groups.

@@ -54,7 +54,7 @@
 #define EF(j) (512+32*j)(LEAVING) // wide: e, at least 2^-27
 #define IN(j) (640+32*j)(LEAVING) // clip: mask of L that was not clamped, unless SAFE
 #define HI(j) (768+32*j)(LEAVING) // general gamma: of gamma * log q
-#define E2(j) (896+32*j)(LEAVING) // e^2; wide: times 2^64
+#define E2(j) (896+32*j)(LEAVING) // e^2; wide: times 2^64; before, of an exp, r^2
 #define POWEROF2(j) (1024+32*j)(LEAVING) // exponent field of a 2^n; wide: 2^(n+64)
 #define HUGE 1152(LEAVING) // unless SAFE, not 0: there is a logit of at least 2^20 or NaN
 #define SLOT 1216
@@ -167,12 +167,12 @@ within:
 	VMOVUPS K(k), Y13 \
 	ENTER(REDUCEROW)
 
-// EXP: p = exp(r) - 1, step by step. Clobbers Y13.
-#define EXPP4(j, r, p) VMOVAPS Y13, p
+// EXP: p = exp(r) - 1, step by step. Clobbers Y13, FACTOR Y14 and Y15 too.
+#define EXPP3(j, r, p) VMOVAPS Y13, p
 
 #define EXPBEGIN \
-	VMOVUPS K(const_kExpP4), Y13 \
-	ENTER(EXPP4)
+	VMOVUPS K(const_kExpP3), Y13 \
+	ENTER(EXPP3)
 
 #define EXPROW(j, r, p) VFMADD213PS Y13, r, p
 
@@ -180,8 +180,19 @@ within:
 	VMOVUPS K(k), Y13 \
 	ENTER(EXPROW)
 
-#define EXPMUL(j, r, p) VMULPS r, p, p
-#define EXPEND(j, r, p) VFMADD213PS r, r, p
+#define FACTORBY(SQUARE, r, p) \
+	VMULPS r, r, Y15 \
+	VMOVUPS Y15, SQUARE \
+	VADDPS Y14, Y15, Y15 \
+	VFMADD213PS Y13, Y15, p
+
+#define FACTOR(ROW) \
+	VMOVUPS K(const_kExpP0), Y13 \
+	VMOVUPS K(const_kExpShift), Y14 \
+	ENTER(ROW)
+
+#define FACTORROW(j, r, p) FACTORBY(NEWE2(j), r, p)
+#define EXPEND(j, r, p) VFMADD132PS NEWE2(j), r, p
 
 // OUT: e and e^2 from t = exp(r) - 1; wide, e times 2^64 and what it is the sum of, and e as an
 // argument, which stays in t. Clobbers Y12-15.
@@ -223,11 +234,6 @@ within:
 #define OUTWIDEROW(j, y, t) OUTWIDEBY(j, t, t, t, Y12, Y13, WHOLE)
 #define OUTWIDE OUTROWS(const_kLeastWide, const_kWideBits, OUTWIDEROW)
 
-// OUTPARTS: OUTWIDE for gamma 0 without gradients, where only the parts of e are used.
-#define NOTWHOLE(j)
-#define OUTPARTSROW(j, y, t) OUTWIDEBY(j, t, t, t, Y12, Y13, NOTWHOLE)
-#define OUTPARTS OUTROWS(const_kLeastWide, const_kWideBits, OUTPARTSROW)
-
 // KEEPT and OUTLATER: OUTWIDE in two parts, the second of which goes between other work and clobbers Y13-15 alone.
 // KEEPNONE: for OUTLATER where no step has been entered. Clobbers Y12.
 #define KEEPTROW(j, y, t) VMOVUPS t, NEWTS(j)
@@ -255,13 +261,14 @@ within:
 
 // ---- Leaving a step ----
 
-// LOG: q = Q for e, step by step; LOGM for e in memory, ARG. Clobber Y12.
-#define LOGQ7(j, q, m, e) VMOVAPS Y12, q
+// LOG: q = Q for e, step by step; LOGM for e in memory, ARG. After Q4 comes LOGFACTOR, which makes T. Clobber Y12,
+// LOGFACTOR Y13 and Y14 too.
+#define LOGQ6(j, q, m, e) VMOVAPS Y12, q
 #define LOGROW(j, q, m, e) VFMADD213PS Y12, e, q
 
 #define LOGBEGIN \
-	VMOVUPS K(const_kLogQ7), Y12 \
-	LEAVE(LOGQ7)
+	VMOVUPS K(const_kLogQ6), Y12 \
+	LEAVE(LOGQ6)
 
 #define LOG(k) \
 	VMOVUPS K(k), Y12 \
@@ -273,6 +280,18 @@ within:
 	VFMADD132PS ARG(1), Y12, Y1 \
 	VFMADD132PS ARG(2), Y12, Y2 \
 	VFMADD132PS ARG(3), Y12, Y3
+
+#define FACTORPLAIN(j, q, m, e) \
+	VADDPS E2(j), Y13, Y14 \
+	VFMADD213PS Y12, Y14, q
+#define FACTORWIDE(j, q, m, e) \
+	VMOVUPS EF(j), Y14 \
+	VFMADD132PS E(j), Y13, Y14 \
+	VFMADD213PS Y12, Y14, q
+#define LOGFACTOR(ROW) \
+	VMOVUPS K(const_kLogQ3), Y12 \
+	VMOVUPS K(const_kLogShift), Y13 \
+	LEAVE(ROW)
 
 // LOGFIRST and TAKE_: with a MODE that leaves e in t, LOGKEPT and KEPT; else LOGM and TAKE, which takes it from the slot
 // for the last step, unless that is the only one.
@@ -486,6 +505,9 @@ unclipped:
 
 #define POWERLOW(j, x, n) VADDPS E2(j), x, x
 
+#define POWERFACTOR(j, r, p) FACTORBY(E2(j), r, p)
+#define POWEREND(j, r, p) VFMADD132PS E2(j), r, p
+
 #define POWEROUT(j, m, t) \
 	VMOVUPS POWEROF2(j), Y15 \
 	VFMADD213PS Y15, Y15, t \
@@ -510,15 +532,13 @@ bounded: \
 	REDUCE(const_kLn2LoNeg) \
 	EXPBEGIN \
 	MEANWHILE(0, Y0) \
-	EXP(const_kExpP3) \
-	MEANWHILE(1, Y1) \
 	EXP(const_kExpP2) \
-	MEANWHILE(2, Y2) \
+	MEANWHILE(1, Y1) \
 	EXP(const_kExpP1) \
+	MEANWHILE(2, Y2) \
+	FACTOR(POWERFACTOR) \
 	MEANWHILE(3, Y3) \
-	EXP(const_kExpP0) \
-	ENTER(EXPMUL) \
-	ENTER(EXPEND) \
+	ENTER(POWEREND) \
 	ENTER(POWEROUT)
 
 // VALUES: L to the loss.
@@ -779,22 +799,19 @@ sloped: \
 	REDUCE(const_kLn2HiNeg) \
 	REDUCE(const_kLn2LoNeg) \
 	EXPBEGIN \
-	EXP(const_kExpP3) \
 	EXP(const_kExpP2) \
 	EXP(const_kExpP1) \
-	EXP(const_kExpP0) \
-	ENTER(EXPMUL) \
+	FACTOR(FACTORROW) \
 	ENTER(EXPEND) \
 	OUT_
 
 // LEAVELAST: of the leaving step L in Y0-3 and a * q^gamma in Y4-7.
-#define LEAVELAST(DENOMINATOR, ONE, SOFTPLUS, MODULATE) \
+#define LEAVELAST(T, DENOMINATOR, ONE, SOFTPLUS, MODULATE) \
 	DENOMINATOR(NOTENTERED) \
 	LOGBEGIN \
-	LOG(const_kLogQ6) \
 	LOG(const_kLogQ5) \
 	LOG(const_kLogQ4) \
-	LOG(const_kLogQ3) \
+	LOGFACTOR(T) \
 	LOG(const_kLogQ2) \
 	LOG(const_kLogQ1) \
 	LOG(const_kLogQ0) \
@@ -806,32 +823,29 @@ sloped: \
 
 // BOTH: both at once. A chain of dependent instructions is spread over the whole; the order is
 // measured.
-#define BOTH(WEIGHTS, CLAMP, ROUND, OUT_, LOGFIRST, ARG, DENOMINATOR, ONE, SOFTPLUS, MODULATE) \
+#define BOTH(WEIGHTS, CLAMP, ROUND, OUT_, LOGFIRST, ARG, T, DENOMINATOR, ONE, SOFTPLUS, MODULATE) \
 	VMOVUPS WEIGHTS(PARAMS), Y13 \
 	DECODE(0, Y4) \
-	LOGBEGIN \
 	DECODE(1, Y5) \
-	LOGFIRST(ARG, const_kLogQ6) \
-	DECODE(2, Y6) \
+	LOGBEGIN \
 	LOGFIRST(ARG, const_kLogQ5) \
+	DECODE(2, Y6) \
 	DECODE(3, Y7) \
+	LOGFIRST(ARG, const_kLogQ4) \
 	LIMIT(CLAMP, withinNext) \
 	ROUND \
 	ENTER(SPLIT) \
 	REDUCE(const_kLn2HiNeg) \
-	LOGM(ARG, const_kLogQ4) \
+	LOGFACTOR(T) \
 	REDUCE(const_kLn2LoNeg) \
-	EXPBEGIN \
-	LOGM(ARG, const_kLogQ3) \
-	EXP(const_kExpP3) \
 	LOGM(ARG, const_kLogQ2) \
+	EXPBEGIN \
 	EXP(const_kExpP2) \
-	LOGM(ARG, const_kLogQ1) \
 	EXP(const_kExpP1) \
-	LOGM(ARG, const_kLogQ0) \
-	EXP(const_kExpP0) \
-	ENTER(EXPMUL) \
+	FACTOR(FACTORROW) \
 	DENOMINATOR(EXPEND) \
+	LOGM(ARG, const_kLogQ1) \
+	LOGM(ARG, const_kLogQ0) \
 	LEAVEBEGIN(ONE) \
 	SOFTPLUS(0, Y0, Y4, MODULATE) \
 	SOFTPLUS(1, Y1, Y5, MODULATE) \
@@ -881,8 +895,9 @@ TEXT tame<>(SB), NOSPLIT|NOFRAME, $0-0
 // is where a step is entered alone, beside another, and where none is: OUTFIRST, OUT_, OUTLAST.
 // The loop begins a cache line, so that its speed does not hang on what is before it: half a line further took .98 to
 // 1.01 of the time on a Zen 3.
-#define VARIANT(name, WEIGHTS, CLAMP, ROUND, OUTFIRST, OUT_, OUTLAST, TAKE_, LOGFIRST, ARG, DENOMINATOR, ONE, SOFTPLUS, MODULATE, REST, MODE) \
+#define VARIANT(name, COEFS, WEIGHTS, CLAMP, ROUND, OUTFIRST, OUT_, OUTLAST, TAKE_, LOGFIRST, ARG, T, DENOMINATOR, ONE, SOFTPLUS, MODULATE, REST, MODE) \
 TEXT name<>(SB), NOSPLIT|NOFRAME, $0-0 \
+	LEAQ COEFS(SB), COEF \
 	ENTERFIRST(WEIGHTS, CLAMP, ROUND, OUTFIRST) \
 	XCHGQ LEAVING, ENTERING \
 	PCALIGN $64 \
@@ -899,7 +914,7 @@ advance: \
 	LEAQ (LOGITS)(ADVANCE*4), LOGITS \
 	ADDQ ADVANCE, LABELS \
 entering: \
-	BOTH(WEIGHTS, CLAMP, ROUND, OUT_, LOGFIRST, ARG, DENOMINATOR, ONE, SOFTPLUS, MODULATE) \
+	BOTH(WEIGHTS, CLAMP, ROUND, OUT_, LOGFIRST, ARG, T, DENOMINATOR, ONE, SOFTPLUS, MODULATE) \
 left: \
 	REST \
 	MODE \
@@ -922,7 +937,7 @@ enterLast: \
 last: \
 	OUTLAST \
 	TAKE_ \
-	LEAVELAST(DENOMINATOR, ONE, SOFTPLUS, MODULATE) \
+	LEAVELAST(T, DENOMINATOR, ONE, SOFTPLUS, MODULATE) \
 	JMP left \
 huge: \
 	CALL tame<>(SB) \
@@ -931,20 +946,20 @@ huge: \
 	RET
 
 #define PLAIN(sum, each, grad, DENOMINATOR, MODULATE) \
-	VARIANT(sum, params_weight, CLAMP, ROUNDPLAIN, OUTPLAIN, OUTPLAIN, NOOUT, KEPT, LOGKEPT, E, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUES, SUM) \
-	VARIANT(each, params_weight, CLAMP, ROUNDPLAIN, OUTPLAIN, OUTPLAIN, NOOUT, KEPT, LOGKEPT, E, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUES, EACHPLAIN) \
-	VARIANT(grad, params_signedWeight, CLAMP, ROUNDPLAIN, OUTPLAIN, OUTPLAIN, NOOUT, TAKEPLAIN, LOGM, E, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, DONE, GRADPLAIN)
+	VARIANT(sum, ·coefAVX2, params_weight, CLAMP, ROUNDPLAIN, OUTPLAIN, OUTPLAIN, NOOUT, KEPT, LOGKEPT, E, FACTORPLAIN, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUES, SUM) \
+	VARIANT(each, ·coefAVX2, params_weight, CLAMP, ROUNDPLAIN, OUTPLAIN, OUTPLAIN, NOOUT, KEPT, LOGKEPT, E, FACTORPLAIN, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUES, EACHPLAIN) \
+	VARIANT(grad, ·coefAVX2, params_signedWeight, CLAMP, ROUNDPLAIN, OUTPLAIN, OUTPLAIN, NOOUT, TAKEPLAIN, LOGM, E, FACTORPLAIN, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, DONE, GRADPLAIN)
 
-#define WIDE(sum, each, grad, OUT_, DENOMINATOR, SOFTPLUS, MODULATE, VALUES, GRAD) \
-	VARIANT(sum, params_weight, CLAMP, ROUNDWIDE, OUT_, OUT_, NOOUT, KEPT, LOGKEPT, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, VALUES, SUM) \
-	VARIANT(each, params_weight, CLAMP, ROUNDWIDE, OUT_, OUT_, NOOUT, KEPT, LOGKEPT, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, VALUES, EACHWIDE) \
-	VARIANT(grad, params_signedWeight, CLAMP, ROUNDWIDE, OUTWIDE, OUTWIDE, NOOUT, TAKEWIDE, LOGM, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, DONE, GRAD)
+#define WIDE(sum, each, grad, DENOMINATOR, SOFTPLUS, MODULATE, VALUES, GRAD) \
+	VARIANT(sum, ·coefWideAVX2, params_weight, CLAMP, ROUNDWIDE, OUTWIDE, OUTWIDE, NOOUT, KEPT, LOGKEPT, EF, FACTORWIDE, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, VALUES, SUM) \
+	VARIANT(each, ·coefWideAVX2, params_weight, CLAMP, ROUNDWIDE, OUTWIDE, OUTWIDE, NOOUT, KEPT, LOGKEPT, EF, FACTORWIDE, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, VALUES, EACHWIDE) \
+	VARIANT(grad, ·coefWideAVX2, params_signedWeight, CLAMP, ROUNDWIDE, OUTWIDE, OUTWIDE, NOOUT, TAKEWIDE, LOGM, EF, FACTORWIDE, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, DONE, GRAD)
 
 // LATER: REST comes before the loss.
 #define LATER(sum, each, grad, CLAMP, OUTFIRST, OUT_, OUTLAST, DENOMINATOR, SOFTPLUS, MODULATE, REST, RESTGRAD, GRAD) \
-	VARIANT(sum, params_weight, CLAMP, ROUNDWIDE, OUTFIRST, OUT_, OUTLAST, TAKEWIDE, LOGM, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, REST, LATERSUM) \
-	VARIANT(each, params_weight, CLAMP, ROUNDWIDE, OUTFIRST, OUT_, OUTLAST, TAKEWIDE, LOGM, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, REST, LATEREACH) \
-	VARIANT(grad, params_signedWeight, CLAMP, ROUNDWIDE, OUTFIRST, OUT_, OUTLAST, TAKEWIDE, LOGM, EF, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, RESTGRAD, GRAD)
+	VARIANT(sum, ·coefWideAVX2, params_weight, CLAMP, ROUNDWIDE, OUTFIRST, OUT_, OUTLAST, TAKEWIDE, LOGM, EF, FACTORWIDE, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, REST, LATERSUM) \
+	VARIANT(each, ·coefWideAVX2, params_weight, CLAMP, ROUNDWIDE, OUTFIRST, OUT_, OUTLAST, TAKEWIDE, LOGM, EF, FACTORWIDE, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, REST, LATEREACH) \
+	VARIANT(grad, ·coefWideAVX2, params_signedWeight, CLAMP, ROUNDWIDE, OUTFIRST, OUT_, OUTLAST, TAKEWIDE, LOGM, EF, FACTORWIDE, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, RESTGRAD, GRAD)
 
 #define LATERSUM \
 	VALUES \
@@ -960,10 +975,10 @@ PLAIN(plain2Sum, plain2Each, plain2Grad, BYSECOND, MODULATE)
 PLAIN(plain3Sum, plain3Each, plain3Grad, BYTHIRD, MODULATE3)
 PLAIN(plain4Sum, plain4Each, plain4Grad, BYFOURTH, MODULATE4)
 
-// OUT_ (of sum and each), DENOMINATOR, SOFTPLUS, MODULATE, VALUES (of sum and each) and GRAD (of grad).
-WIDE(wide0Sum, wide0Each, wide0Grad, OUTPARTS, BYNONE, SOFTPLUSZERO, NOMODULATE, DONE, GRADZERO)
-WIDE(wide05Sum, wide05Each, wide05Grad, OUTWIDE, BYHALF, SOFTPLUSWIDE, NOMODULATE, VALUES, GRADWIDE)
-WIDE(wide1Sum, wide1Each, wide1Grad, OUTWIDE, BYFIRST, SOFTPLUSWIDE, MODULATE, VALUES, GRADWIDE)
+// DENOMINATOR, SOFTPLUS, MODULATE, VALUES (of sum and each) and GRAD (of grad).
+WIDE(wide0Sum, wide0Each, wide0Grad, BYNONE, SOFTPLUSZERO, NOMODULATE, DONE, GRADZERO)
+WIDE(wide05Sum, wide05Each, wide05Grad, BYHALF, SOFTPLUSWIDE, NOMODULATE, VALUES, GRADWIDE)
+WIDE(wide1Sum, wide1Each, wide1Grad, BYFIRST, SOFTPLUSWIDE, MODULATE, VALUES, GRADWIDE)
 
 // CLAMP, OUTFIRST, OUT_, OUTLAST, DENOMINATOR, SOFTPLUS, MODULATE, REST, RESTGRAD, GRAD.
 LATER(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, OUTWIDE, KEEPT, KEEPNONE, BYNONE, LOG1PWIDE, NOMODULATE, POWERED, POWEREDSLOPE, GRADANY)
@@ -1104,7 +1119,6 @@ written:
 	LEAQ variants<>(SB), COEF \
 	MOVQ frame_variant(FRAME), AX \
 	MOVQ (COEF)(AX*8), AX \
-	LEAQ ·coefAVX2(SB), COEF \
 	CALL AX
 
 // func archCells(f *frame, out, logits *float32, labels *uint8, n int) (done, column int)

@@ -76,13 +76,15 @@ func archScatter(dst, src []float32, stride int)
 //go:noescape
 func stage(f *frame, j *job, i, end int)
 
-// coefNEON is coef, each number once for every lane.
-var coefNEON = func() (t [numCoef][4]float32) {
+// coefNEON and coefWideNEON are coef and coefWide, each number once for every lane.
+var coefNEON, coefWideNEON = everyLane(coef), everyLane(coefWide)
+
+func everyLane(coef [numCoef]float32) (t [numCoef][4]float32) {
 	for i, c := range coef {
 		t[i] = [4]float32{c, c, c, c}
 	}
 	return t
-}()
+}
 
 // cellsNEON runs the variant form*numModes + mode.
 //

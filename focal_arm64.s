@@ -194,19 +194,22 @@ within:
 	ADD \
 	ROWSM(VFMLA, T1, Q, X)
 
-// EXP: X = t = exp(r) - 1 for r. Clobbers Q, p, T0.
-#define EXP(p) \
-	CONST(const_kExpP4, T0) \
-	COPY(const_kExpP3, Q) \
+// EXP: X = t = exp(r) - 1 for r. Clobbers Y, Q, E, T. EXPBEGIN: p = the square of it that P begins with. Clobbers Q, T0.
+#define EXPBEGIN(p) \
+	CONST(const_kExpP3, T0) \
+	COPY(const_kExpP2, Q) \
 	ROWSM(VFMLA, T0, X, Q) \
-	COPY(const_kExpP2, p) \
-	ROWS(VFMLA, Q, X, p) \
-	COPY(const_kExpP1, Q) \
-	ROWS(VFMLA, p, X, Q) \
-	COPY(const_kExpP0, p) \
-	ROWS(VFMLA, Q, X, p) \
-	ROWS(VFMUL, X, p, p) \
-	ROWS(VFMLA, X, p, X)
+	COPY(const_kExpP1, p) \
+	ROWS(VFMLA, Q, X, p)
+
+#define EXP \
+	EXPBEGIN(Y) \
+	ROWS(VFMUL, X, X, E) \
+	CONST(const_kExpShift, T0) \
+	ROWSM(VFADD, T0, E, Q) \
+	COPY(const_kExpP0, T) \
+	ROWS(VFMLA, Y, Q, T) \
+	ROWS(VFMLA, T, E, X)
 
 // SQUAREEXP: Q = exp(2*r) for t in X. Clobbers Y, T0.
 #define SQUAREEXP \
@@ -269,8 +272,8 @@ within:
 	ROWS2(VCMLT0, W, Q) \
 	ROWSM(VBSL, T0, right, Q)
 
-// MODULATE...: A = a * q^gamma; or, wide, for e times 2^64 in X, also T = e^2 times
-// 2^64. They come before log1p, so that it hides the division. Clobber P, Q, T, and plain Y.
+// MODULATE...: A = a * q^gamma; wide, for e times 2^64 in X. They come before log1p, so that it
+// hides the division. Clobber P, Q, T, and plain Y.
 
 #define MODULATE15 \
 	ONSIDE(E, const_kOne) \
@@ -304,19 +307,10 @@ within:
 	ROWS(VFMUL, Q, A, A) \
 	ROWS(VFMUL, Q, A, A)
 
-#define SQUAREEWIDE ROWS(VFMUL, X, E, T)
-
-// For gamma 0, T = e*(2^n + t*2^n).
-#define MODULATE0 \
-	LOAD(LDRQ, 0, 16, SLOTS, T) \
-	ROWS(VFMUL, E, T, T) \
-	ROWS(VFMLA, E, Y, T)
-
 #define MODULATE05 \
 	ONEPLUS \
 	ONSIDE(X, const_kWide) \
 	ROWS(VFDIV, P, Q, Q) \
-	SQUAREEWIDE \
 	ROWS2(VFSQRT, Q, Q) \
 	ROWS(VFMUL, Q, A, A)
 
@@ -324,7 +318,6 @@ within:
 	ONEPLUS \
 	ROWS(VFDIV, P, A, A) \
 	ONSIDE(X, const_kWide) \
-	SQUAREEWIDE \
 	ROWS(VFMUL, Q, A, A)
 
 #define MODULATE2CLIP \
@@ -332,42 +325,51 @@ within:
 	ROWS(VFDIV, T, A, A) \
 	LOAD(LDRQ, 64, 16, SLOTS, P) \
 	ONSIDE(P, const_kWide) \
-	MOVE(P, T) \
 	ROWS(VFMUL, Q, A, A)
 
-// The modulator of general gamma needs log1p(e) and comes later.
-#define MODULATELATER SQUAREEWIDE
-
-// LOG: Q = the polynomial of log1p for e. Clobbers P.
+// LOG: Q = the polynomial of log1p for e. Clobbers P, T. FACTOR: Q = the factor of its part T.
 #define LOGSTEP(k, p, q) \
 	COPY(k, q) \
 	ROWS(VFMLA, p, E, q)
 
-#define LOG \
-	CONST(const_kLogQ7, P) \
-	COPY(const_kLogQ6, Q) \
+#define FACTORPLAIN \
+	CONST(const_kLogShift, T0) \
+	ROWSM(VFADD, T0, X, Q)
+
+#define FACTORWIDE \
+	COPY(const_kLogShift, Q) \
+	ROWS(VFMLA, E, X, Q)
+
+#define LOG(FACTOR) \
+	CONST(const_kLogQ6, P) \
+	COPY(const_kLogQ5, Q) \
 	ROWSM(VFMLA, P, E, Q) \
-	LOGSTEP(const_kLogQ5, Q, P) \
-	LOGSTEP(const_kLogQ4, P, Q) \
-	LOGSTEP(const_kLogQ3, Q, P) \
-	LOGSTEP(const_kLogQ2, P, Q) \
+	LOGSTEP(const_kLogQ4, Q, P) \
+	FACTOR \
+	COPY(const_kLogQ3, T) \
+	ROWS(VFMLA, P, Q, T) \
+	LOGSTEP(const_kLogQ2, T, Q) \
 	LOGSTEP(const_kLogQ1, Q, P) \
 	LOGSTEP(const_kLogQ0, P, Q)
 
 // SOFTPLUSPLAIN: l = L, in place of e if it is E; where gradients take e besides, KEEP copies it to Y. Clobbers
-// P, Q, T0.
+// P, Q, T.
 #define KEEPE MOVE(E, Y)
 #define SOFTPLUSPLAIN(KEEP, l) \
-	LOG \
+	LOG(FACTORPLAIN) \
 	CONST(const_kZero, T0) \
 	KEEP \
 	ROWS(VFMLA, Q, X, l) \
 	ROWSM(VSMAX, T0, W, P) \
 	ROWS(VFADD, P, l, l)
 
-// LOG1PWIDE: Y = log1p(e) times 2^64. Clobbers P, Q.
-#define LOG1PWIDE \
-	LOG \
+// LOG1PWIDE: Y = log1p(e) times 2^64. SQUARE: T = e^2 times 2^64, for gamma 2 with clip from its slot. Clobbers P, Q, T.
+#define SQUAREE ROWS(VFMUL, X, E, T)
+#define SQUARECLIP2 LOAD(LDRQ, 64, 16, SLOTS, T)
+
+#define LOG1PWIDE(SQUARE) \
+	LOG(FACTORWIDE) \
+	SQUARE \
 	LOAD(LDRQ, 0, 16, SLOTS, P) \
 	ROWS(VFMLA, Q, T, Y) \
 	ROWS(VFADD, P, Y, Y)
@@ -380,13 +382,16 @@ within:
 	ROWSM(VFMUL, T1, P, P) \
 	ROWS(VFADD, P, Y, Y)
 
-#define SOFTPLUSWIDE \
-	LOG1PWIDE \
+#define SOFTPLUSWIDE(SQUARE) \
+	LOG1PWIDE(SQUARE) \
 	ADDW
 
-// SOFTPLUSZERO: for gamma 0, P = A*L from L - 2^n, as A*2^n is exact. Clobbers Y, Q, T0, T1.
+// SOFTPLUSZERO: for gamma 0, P = A*L from L - 2^n, as A*2^n is exact, with e*(2^n + t*2^n) for e^2. Clobbers Y, Q, T.
 #define SOFTPLUSZERO \
-	LOG \
+	LOG(FACTORWIDE) \
+	LOAD(LDRQ, 0, 16, SLOTS, T) \
+	ROWS(VFMUL, E, T, T) \
+	ROWS(VFMLA, E, Y, T) \
 	ROWS(VFMLA, Q, T, Y) \
 	ADDW \
 	LOAD(LDRQ, 0, 16, SLOTS, P) \
@@ -405,13 +410,24 @@ within:
 	ROWS(VCMEQ, P, Y, Q) \
 	MOVE(P, Y)
 
-#define SOFTPLUSCLIP \
-	SOFTPLUSWIDE \
+#define SOFTPLUSCLIP(SQUARE) \
+	SOFTPLUSWIDE(SQUARE) \
 	CLIP
 
 // POWER: A = a * q^gamma for log1p(e) in Y. hi + lo = gamma * log q, exact but for the
 // rounding of lo; hi is in X, lo in E. Leaves W, X, Y, E alone, clobbers the rest.
 #define ADDLOW ROWS(VFADD, E, X, X)
+
+// POWEREXP: EXP where only E, Q and T are free; r^2 is made twice.
+#define POWEREXP \
+	EXPBEGIN(E) \
+	ROWS(VFMUL, X, X, Q) \
+	COPY(const_kExpShift, T) \
+	ROWS(VFADD, Q, T, T) \
+	COPY(const_kExpP0, Q) \
+	ROWS(VFMLA, E, T, Q) \
+	ROWS(VFMUL, X, X, T) \
+	ROWS(VFMLA, T, Q, X)
 
 #define POWER \
 	STORE(X, 0, 16, SLOTS) \
@@ -431,7 +447,7 @@ within:
 	ROWS(VFADD, E, X, Q) \
 	ROUND(const_kMagicWide, Q) \
 	REDUCE(ADDLOW) \
-	EXP(E) \
+	POWEREXP \
 	CONST(const_kOne, T0) \
 	ROWSM(VSHL, 23, P, P) \
 	ROWSM(VFADD, T0, X, Q) \
@@ -441,7 +457,7 @@ within:
 	LOAD(LDRQ, 64, 16, SLOTS, E)
 
 #define SOFTPLUSANY \
-	LOG1PWIDE \
+	LOG1PWIDE(SQUAREE) \
 	POWER \
 	ADDW
 
@@ -615,15 +631,16 @@ special:
 
 // A variant: returns the steps left in STEPS, 0 unless it met a special logit. The last
 // group may be cut short.
-#define VARIANT(name, SIGN, CLAMP, MAGIC, OUT_, MODULATE, SOFTPLUS, WEIGHT, ABS, TOTAL, ACCUMULATE, MODE) \
+#define VARIANT(name, COEFS, SIGN, CLAMP, MAGIC, OUT_, MODULATE, SOFTPLUS, WEIGHT, ABS, TOTAL, ACCUMULATE, MODE) \
 TEXT name<>(SB), NOSPLIT|NOFRAME, $0-0 \
+	MOVD $COEFS(SB), R(COEF) \
 	PCALIGN $32 \
 loop: \
 	DECODE(SIGN) \
 	LIMIT(CLAMP) \
 	ROUND(MAGIC, X) \
 	REDUCE(NOADD) \
-	EXP(Y) \
+	EXP \
 	OUT_ \
 	MODULATE \
 	SOFTPLUS \
@@ -652,27 +669,27 @@ huge: \
 	RET
 
 #define PLAIN(sum, each, grad, MODULATE) \
-	VARIANT(sum, NOSIGN, CLAMP, const_kMagic, OUTPLAIN, MODULATE, SOFTPLUSPLAIN(NOTHING, E), WEIGHTE, NOABS, TOTAL, ACCUMULATE, NOTHING) \
-	VARIANT(each, NOSIGN, CLAMP, const_kMagic, OUTPLAIN, MODULATE, SOFTPLUSPLAIN(NOTHING, E), WEIGHTE, NOABS, NOTHING, REWIND, EACHPLAIN) \
-	VARIANT(grad, SIGN, CLAMP, const_kMagic, OUTPLAIN, MODULATE, SOFTPLUSPLAIN(KEEPE, Y), WEIGHT, ABS, TOTAL, ACCUMULATE, GRADPLAIN)
+	VARIANT(sum, ·coefNEON, NOSIGN, CLAMP, const_kMagic, OUTPLAIN, MODULATE, SOFTPLUSPLAIN(NOTHING, E), WEIGHTE, NOABS, TOTAL, ACCUMULATE, NOTHING) \
+	VARIANT(each, ·coefNEON, NOSIGN, CLAMP, const_kMagic, OUTPLAIN, MODULATE, SOFTPLUSPLAIN(NOTHING, E), WEIGHTE, NOABS, NOTHING, REWIND, EACHPLAIN) \
+	VARIANT(grad, ·coefNEON, SIGN, CLAMP, const_kMagic, OUTPLAIN, MODULATE, SOFTPLUSPLAIN(KEEPE, Y), WEIGHT, ABS, TOTAL, ACCUMULATE, GRADPLAIN)
 
 #define WIDE(sum, each, grad, CLAMP, OUT_, MODULATE, SOFTPLUS, WEIGHT, GRAD) \
-	VARIANT(sum, NOSIGN, CLAMP, const_kMagicWide, OUT_, MODULATE, SOFTPLUS, WEIGHT, NOABS, TOTAL, ACCUMULATE, NOTHING) \
-	VARIANT(each, NOSIGN, CLAMP, const_kMagicWide, OUT_, MODULATE, SOFTPLUS, WEIGHT, NOABS, NOTHING, REWIND, EACHWIDE) \
-	VARIANT(grad, SIGN, CLAMP, const_kMagicWide, OUT_, MODULATE, SOFTPLUS, WEIGHT, ABS, TOTAL, ACCUMULATE, GRAD)
+	VARIANT(sum, ·coefWideNEON, NOSIGN, CLAMP, const_kMagicWide, OUT_, MODULATE, SOFTPLUS, WEIGHT, NOABS, TOTAL, ACCUMULATE, NOTHING) \
+	VARIANT(each, ·coefWideNEON, NOSIGN, CLAMP, const_kMagicWide, OUT_, MODULATE, SOFTPLUS, WEIGHT, NOABS, NOTHING, REWIND, EACHWIDE) \
+	VARIANT(grad, ·coefWideNEON, SIGN, CLAMP, const_kMagicWide, OUT_, MODULATE, SOFTPLUS, WEIGHT, ABS, TOTAL, ACCUMULATE, GRAD)
 
 PLAIN(plain15Sum, plain15Each, plain15Grad, MODULATE15)
 PLAIN(plain2Sum, plain2Each, plain2Grad, MODULATE2)
 PLAIN(plain3Sum, plain3Each, plain3Grad, MODULATE3)
 PLAIN(plain4Sum, plain4Each, plain4Grad, MODULATE4)
-WIDE(wide0Sum, wide0Each, wide0Grad, CLAMP, OUTWIDE, MODULATE0, SOFTPLUSZERO, NOWEIGHT, GRADZERO)
-WIDE(wide05Sum, wide05Each, wide05Grad, CLAMP, OUTWIDE, MODULATE05, SOFTPLUSWIDE, WEIGHT, GRADWIDE)
-WIDE(wide1Sum, wide1Each, wide1Grad, CLAMP, OUTWIDE, MODULATE1, SOFTPLUSWIDE, WEIGHT, GRADWIDE)
-WIDE(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, OUTWIDE, MODULATELATER, SOFTPLUSANY, WEIGHT, GRADWIDE)
-WIDE(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, OUTWIDE, SQUAREEWIDE, SOFTPLUSCLIP, WEIGHT, GRADZEROCLIP)
-WIDE(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, OUTWIDE, MODULATE1, SOFTPLUSCLIP, WEIGHT, GRADCLIP)
-WIDE(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, OUTCLIP2, MODULATE2CLIP, SOFTPLUSCLIP, WEIGHT, GRADCLIP)
-WIDE(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, OUTWIDE, MODULATELATER, SOFTPLUSCLIPANY, WEIGHT, GRADCLIP)
+WIDE(wide0Sum, wide0Each, wide0Grad, CLAMP, OUTWIDE, NOTHING, SOFTPLUSZERO, NOWEIGHT, GRADZERO)
+WIDE(wide05Sum, wide05Each, wide05Grad, CLAMP, OUTWIDE, MODULATE05, SOFTPLUSWIDE(SQUAREE), WEIGHT, GRADWIDE)
+WIDE(wide1Sum, wide1Each, wide1Grad, CLAMP, OUTWIDE, MODULATE1, SOFTPLUSWIDE(SQUAREE), WEIGHT, GRADWIDE)
+WIDE(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, OUTWIDE, NOTHING, SOFTPLUSANY, WEIGHT, GRADWIDE)
+WIDE(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, OUTWIDE, NOTHING, SOFTPLUSCLIP(SQUAREE), WEIGHT, GRADZEROCLIP)
+WIDE(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, OUTWIDE, MODULATE1, SOFTPLUSCLIP(SQUAREE), WEIGHT, GRADCLIP)
+WIDE(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, OUTCLIP2, MODULATE2CLIP, SOFTPLUSCLIP(SQUARECLIP2), WEIGHT, GRADCLIP)
+WIDE(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, OUTWIDE, NOTHING, SOFTPLUSCLIPANY, WEIGHT, GRADCLIP)
 
 #include "variants.h"
 
@@ -688,10 +705,9 @@ TEXT ·cellsNEON(SB), 0, $128-64
 	ADD $frame_lanes, R(FRAME), R(LANES)
 	ADD $frame_column, R(FRAME), R(COLUMN)
 	ADD $64, R(COLUMN), R(LAST)
-	MOVD $·coefNEON(SB), R(COEF)
 	MOVD $tables<>(SB), R(TABLES)
 	MOVD $slots-128(SP), R(SLOTS)
-	MOVW (16*const_kHuge)(R(COEF)), R(HUGE)
+	MOVW ·coefNEON+(16*const_kHuge)(SB), R(HUGE)
 	LSR $4, R(STEPS)
 	MOVW frame_safe(R(FRAME)), R(SAFE)
 	MOVD variant+8(FP), R15

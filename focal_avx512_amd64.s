@@ -46,7 +46,7 @@
 #define IN(j) (256+8*j)(KEPT) // clip: columns where L was not clamped
 #define TS(j) (320+64*j)(KEPT) // wide: e - 2^n of the leaving step, times 2^64
 #define S(j) (576+64*j)(KEPT) // and 2^(n+64)
-#define SQUAREE(j) (832+64*j)(KEPT) // gamma 2 with clip: e^2, times 2^64
+#define SQUAREE(j) (832+64*j)(KEPT) // gamma 2 with clip: e^2, times 2^64; general gamma: of the entering step, r^2
 #define LASTLOGITS 1088(KEPT) // where the last step is: in place if it is whole, else in TAIL
 #define LASTLABELS 1096(KEPT)
 #define LASTOUT 1104(KEPT)
@@ -151,17 +151,40 @@ within:
 	CONST(K(k)) \
 	ENTER(REDUCEROW)
 
-// EXP: p = exp(r) - 1, step by step.
-#define EXPP4(j, r, p, e, low, u) VMOVAPS Z29, p
+// EXP: p = exp(r) - 1, step by step. Between SQUARER and EXPEND r^2 is where m is before and after.
+#define WITHSQUARE(ROW) \
+	ROW(0, Z4, Z8, Z12) \
+	ROW(1, Z5, Z9, Z13) \
+	ROW(2, Z6, Z10, Z14) \
+	ROW(3, Z7, Z11, Z15)
+
+#define EXPP3(j, r, p, e, low, u) VMOVAPS Z29, p
 #define EXPBEGIN \
-	CONST(K(const_kExpP4)) \
-	ENTER(EXPP4)
+	CONST(K(const_kExpP3)) \
+	ENTER(EXPP3)
 #define EXPROW(j, r, p, e, low, u) VFMADD213PS Z29, r, p
 #define EXP(k) \
 	CONST(K(k)) \
 	ENTER(EXPROW)
-#define EXPMUL(j, r, p, e, low, u) VMULPS r, p, p
-#define EXPEND(j, r, p, e, low, u) VFMADD213PS r, r, p
+#define SQUARER(j, r, p, w) VMULPS r, r, w
+#define FACTORROW(j, r, p, w) \
+	VADDPS.BCST K(const_kExpShift), w, Z31 \
+	VFMADD213PS Z29, Z31, p
+#define FACTOR \
+	CONST(K(const_kExpP0)) \
+	WITHSQUARE(FACTORROW)
+#define EXPEND(j, r, p, w) VFMADD213PS r, w, p
+
+// FACTORKEPT and EXPENDKEPT: the same without SQUARER, where m is in use.
+#define FACTORKEPTROW(j, r, p, e, low, u) \
+	VMULPS r, r, Z31 \
+	VMOVUPS Z31, SQUAREE(j) \
+	VADDPS.BCST K(const_kExpShift), Z31, Z31 \
+	VFMADD213PS Z29, Z31, p
+#define FACTORKEPT \
+	CONST(K(const_kExpP0)) \
+	ENTER(FACTORKEPTROW)
+#define EXPENDKEPT(j, r, p, e, low, u) VFMADD132PS SQUAREE(j), r, p
 
 // OUT: from t = exp(r) - 1, e and e^2 (plain), or e as an argument, e times 2^64 and what it is the
 // sum of (wide). Clobbers y (plain) or t (wide).
@@ -225,17 +248,32 @@ within:
 
 // ---- Leaving a step, row by row ----
 
-// LOG: q = Q for e, step by step.
-#define LOGQ7(j, q, e, low, m, u, x, right) VMOVAPS Z29, q
+// LOG: q = Q for e, step by step; after Q4 comes LOGFACTOR, which makes T, or LOGFACTORWIDE.
+#define LOGQ6(j, q, e, low, m, u, x, right) VMOVAPS Z29, q
 #define LOGROW(j, q, e, low, m, u, x, right) VFMADD213PS Z29, e, q
 
 #define LOGBEGIN \
-	CONST(K(const_kLogQ7)) \
-	LEAVE(LOGQ7)
+	CONST(K(const_kLogQ6)) \
+	LEAVE(LOGQ6)
 
 #define LOG(k) \
 	CONST(K(k)) \
 	LEAVE(LOGROW)
+
+#define LOGFACTORROW(j, q, e, low, m, u, x, right) \
+	VADDPS.BCST K(const_kLogShift), low, Z31 \
+	VFMADD213PS Z29, Z31, q
+#define LOGFACTOR \
+	CONST(K(const_kLogQ3)) \
+	LEAVE(LOGFACTORROW)
+
+#define FACTORWIDEROW(j, q, e, eW, m, u, x, right) \
+	VBROADCASTSS K(const_kLogShift), Z31 \
+	VFMADD231PS e, eW, Z31 \
+	VFMADD213PS Z29, Z31, q
+#define LOGFACTORWIDE \
+	CONST(K(const_kLogQ3)) \
+	LEAVE(FACTORWIDEROW)
 
 // ONSIDE: mask = right where mask is set, else wrong.
 #define ONSIDE(right, wrong, mask) VPTERNLOGD $0xca, wrong, right, mask
@@ -392,12 +430,22 @@ unclipped:
 	ROW(2, Z18, Z22, Z2, Z2, Z26) \
 	ROW(3, Z19, Z23, Z3, Z3, Z27)
 
+#define RAISEWITHSQUARE(ROW) \
+	ROW(0, Z16, Z20, Z12) \
+	ROW(1, Z17, Z21, Z13) \
+	ROW(2, Z18, Z22, Z14) \
+	ROW(3, Z19, Z23, Z15)
+
 #define RAISEBEGIN \
-	CONST(K(const_kExpP4)) \
-	RAISE(EXPP4)
+	CONST(K(const_kExpP3)) \
+	RAISE(EXPP3) \
+	RAISEWITHSQUARE(SQUARER)
 #define RAISEEXP(k) \
 	CONST(K(k)) \
 	RAISE(EXPROW)
+#define RAISEFACTOR \
+	CONST(K(const_kExpP0)) \
+	RAISEWITHSQUARE(FACTORROW)
 
 #define POWERZ(j, log, x, p, lo, hi, free, right) VPMINSD W(j), Z29, x
 #define POWERBOUND(j, log, x, p, lo, hi, free, right) VMAXPS.BCST params_right(PARAMS), x, x
@@ -444,12 +492,10 @@ bounded: \
 	POWER1(boundedLast) \
 	POWER2 \
 	RAISEBEGIN \
-	RAISEEXP(const_kExpP3) \
 	RAISEEXP(const_kExpP2) \
 	RAISEEXP(const_kExpP1) \
-	RAISEEXP(const_kExpP0) \
-	RAISE(EXPMUL) \
-	RAISE(EXPEND) \
+	RAISEFACTOR \
+	RAISEWITHSQUARE(EXPEND) \
 	POWER3 \
 	WIDE3 \
 	WIDE4
@@ -694,31 +740,29 @@ finished:
 	REDUCE(const_kLn2HiNeg) \
 	REDUCE(const_kLn2LoNeg) \
 	EXPBEGIN \
-	EXP(const_kExpP3) \
+	WITHSQUARE(SQUARER) \
 	EXP(const_kExpP2) \
 	EXP(const_kExpP1) \
-	EXP(const_kExpP0) \
-	ENTER(EXPMUL) \
-	ENTER(EXPEND) \
+	FACTOR \
+	WITHSQUARE(EXPEND) \
 	ENTER(LABEL) \
 	WEIGH \
 	SIGN
 
 // LEAVELAST: L and m of the leaving step; the losses of the one before are added up. D1 to D4 are the steps of DENOMINATOR
-// and DIVIDE, L1 to L5 those of SOFTPLUS and MODULATE.
-#define LEAVELAST(LOSS, ADDUP1, ADDUP2, D1, D2, D3, D4, L1, L2, L3, L4, L5) \
+// and DIVIDE, T is LOGFACTOR, L1 to L5 are those of SOFTPLUS and MODULATE.
+#define LEAVELAST(LOSS, ADDUP1, ADDUP2, D1, D2, D3, D4, T, L1, L2, L3, L4, L5) \
 	LOSS \
 	ADDUP1(tinyLast, addedLast) \
 	LOGBEGIN \
 	D1 \
-	LOG(const_kLogQ6) \
+	LOG(const_kLogQ5) \
 	ADDUP2 \
 	D2 \
-	LOG(const_kLogQ5) \
+	LOG(const_kLogQ4) \
 	D3 \
 	D4 \
-	LOG(const_kLogQ4) \
-	LOG(const_kLogQ3) \
+	T \
 	LOG(const_kLogQ2) \
 	LOG(const_kLogQ1) \
 	L1 \
@@ -729,7 +773,7 @@ finished:
 	L5
 
 // BOTH: both at once. The order is measured on a Zen 5: what takes longest, from logit to e, goes ahead of the rest.
-#define BOTH(LOSS, ADDUP1, ADDUP2, CLAMP, ROUND, D1, D2, D3, D4, L1, L2, L3, L4, L5) \
+#define BOTH(LOSS, ADDUP1, ADDUP2, CLAMP, ROUND, D1, D2, D3, D4, T, L1, L2, L3, L4, L5) \
 	LOGIT \
 	LOSS \
 	LIMIT(CLAMP, within) \
@@ -739,21 +783,19 @@ finished:
 	ENTER(SPLIT) \
 	REDUCE(const_kLn2HiNeg) \
 	LOGBEGIN \
-	LOG(const_kLogQ6) \
 	LOG(const_kLogQ5) \
-	REDUCE(const_kLn2LoNeg) \
-	D1 \
-	EXPBEGIN \
-	EXP(const_kExpP3) \
 	LOG(const_kLogQ4) \
+	REDUCE(const_kLn2LoNeg) \
+	EXPBEGIN \
+	D1 \
 	EXP(const_kExpP2) \
-	EXP(const_kExpP1) \
-	LOG(const_kLogQ3) \
+	WITHSQUARE(SQUARER) \
+	T \
 	D2 \
-	EXP(const_kExpP0) \
-	ENTER(EXPMUL) \
+	EXP(const_kExpP1) \
+	FACTOR \
 	D3 \
-	ENTER(EXPEND) \
+	WITHSQUARE(EXPEND) \
 	ENTER(LABEL) \
 	D4 \
 	WEIGH \
@@ -769,15 +811,14 @@ finished:
 
 // BOTHPOWER: the same for general gamma, where log1p(e) and then the power take longest. The power is L3 of the last
 // step; here it is spread.
-#define BOTHPOWER(LOSS, ADDUP1, ADDUP2, CLAMP, ROUND, D1, D2, D3, D4, L1, L2, L3, L4, L5) \
+#define BOTHPOWER(LOSS, ADDUP1, ADDUP2, CLAMP, ROUND, D1, D2, D3, D4, T, L1, L2, L3, L4, L5) \
 	LOSS \
 	ADDUP1(tinyLosses, addedLosses) \
 	LOGBEGIN \
-	LOG(const_kLogQ6) \
-	ADDUP2 \
 	LOG(const_kLogQ5) \
+	ADDUP2 \
 	LOG(const_kLogQ4) \
-	LOG(const_kLogQ3) \
+	T \
 	LOGIT \
 	LIMIT(CLAMP, within) \
 	ROUND \
@@ -791,22 +832,18 @@ finished:
 	L2 \
 	EXPBEGIN \
 	POWER1(bounded) \
-	EXP(const_kExpP3) \
-	POWER2 \
 	EXP(const_kExpP2) \
-	RAISEBEGIN \
-	RAISEEXP(const_kExpP3) \
+	POWER2 \
 	EXP(const_kExpP1) \
+	RAISEBEGIN \
 	RAISEEXP(const_kExpP2) \
-	EXP(const_kExpP0) \
-	ENTER(EXPMUL) \
+	FACTORKEPT \
 	RAISEEXP(const_kExpP1) \
-	RAISEEXP(const_kExpP0) \
-	ENTER(EXPEND) \
+	ENTER(EXPENDKEPT) \
+	RAISEFACTOR \
 	ENTER(LABEL) \
 	WEIGH \
-	RAISE(EXPMUL) \
-	RAISE(EXPEND) \
+	RAISEWITHSQUARE(EXPEND) \
 	POWER3 \
 	WIDE3 \
 	WIDE4 \
@@ -837,11 +874,12 @@ TEXT tame<>(SB), NOSPLIT|NOFRAME, $0-0
 
 // A variant: returns the steps left in STEPS, 0 unless it met a special logit. OUT_ after the last step
 // is for nothing, as there is no next.
-#define VARIANT(name, BOTH, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUND, D1, D2, D3, D4, L1, L2, L3, L4, L5, REST, MODE, OUT_, AFTER) \
+#define VARIANT(name, COEFS, BOTH, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUND, D1, D2, D3, D4, T, L1, L2, L3, L4, L5, REST, MODE, OUT_, AFTER) \
 TEXT name<>(SB), NOSPLIT|NOFRAME, $0-0 \
+	LEAQ COEFS(SB), COEF \
+	ENTERFIRST(CLAMP, ROUND) \
 	LEAVE(NONE) \
 	KXORW OLDTINY, OLDTINY, OLDTINY \
-	ENTERFIRST(CLAMP, ROUND) \
 	OUT_ \
 	KMOVW NEWTINY, TINY \
 	XCHGQ LEAVING, ENTERING \
@@ -856,7 +894,7 @@ usual: \
 	ADDQ $64, LABELS \
 	ADDQ $256, LOGITS \
 entering: \
-	BOTH(LOSS, ADDUP1, ADDUP2, CLAMP, ROUND, D1, D2, D3, D4, L1, L2, L3, L4, L5) \
+	BOTH(LOSS, ADDUP1, ADDUP2, CLAMP, ROUND, D1, D2, D3, D4, T, L1, L2, L3, L4, L5) \
 left: \
 	REST \
 	MODE \
@@ -886,19 +924,19 @@ ending: \
 last: \
 	MOVQ LASTOUT, OUT \
 	MOVQ LASTLABELS, OLDLABELS \
-	LEAVELAST(LOSS, ADDUP1, ADDUP2, D1, D2, D3, D4, L1, L2, L3, L4, L5) \
+	LEAVELAST(LOSS, ADDUP1, ADDUP2, D1, D2, D3, D4, T, L1, L2, L3, L4, L5) \
 	ENTER(NOTENTERED) \
 	JMP left
 
 #define PLAIN(sum, each, grad, D1, D2, D3, D4, L3, L4, L5, SLOPES) \
-	VARIANT(sum, BOTH, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDPLAIN, D1, D2, D3, D4, DONE, PLAIN2, L3, L4, L5, DONE, DONE, OUTPLAIN, DONE) \
-	VARIANT(each, BOTH, DONE, NOADDUP1, NOADDUP2, NOTINY, CLAMP, ROUNDPLAIN, D1, D2, D3, D4, DONE, PLAIN2, L3, L4, L5, DONE, EACHESPLAIN, OUTPLAIN, DONE) \
-	VARIANT(grad, BOTH, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDPLAIN, D1, D2, D3, D4, DONE, PLAIN2, L3, L4, L5, DONE, SLOPES, OUTPLAIN, GRADSPLAIN)
+	VARIANT(sum, ·coef, BOTH, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDPLAIN, D1, D2, D3, D4, LOGFACTOR, DONE, PLAIN2, L3, L4, L5, DONE, DONE, OUTPLAIN, DONE) \
+	VARIANT(each, ·coef, BOTH, DONE, NOADDUP1, NOADDUP2, NOTINY, CLAMP, ROUNDPLAIN, D1, D2, D3, D4, LOGFACTOR, DONE, PLAIN2, L3, L4, L5, DONE, EACHESPLAIN, OUTPLAIN, DONE) \
+	VARIANT(grad, ·coef, BOTH, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDPLAIN, D1, D2, D3, D4, LOGFACTOR, DONE, PLAIN2, L3, L4, L5, DONE, SLOPES, OUTPLAIN, GRADSPLAIN)
 
 #define WIDE(sum, each, grad, BOTH, LOSS, CLAMP, D1, D2, D3, L1, L2, L3, L4, L5, REST, EACHES, SLOPES, OUT_) \
-	VARIANT(sum, BOTH, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDWIDE, D1, D2, DONE, D3, L1, L2, L3, L4, L5, REST, DONE, OUT_, DONE) \
-	VARIANT(each, BOTH, DONE, NOADDUP1, NOADDUP2, NOTINY, CLAMP, ROUNDWIDE, D1, D2, DONE, D3, L1, L2, L3, L4, L5, REST, EACHES, OUT_, DONE) \
-	VARIANT(grad, BOTH, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDWIDE, D1, D2, DONE, D3, L1, L2, L3, L4, L5, REST, SLOPES, OUT_, GRADSWIDE)
+	VARIANT(sum, ·coefWide, BOTH, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDWIDE, D1, D2, DONE, D3, LOGFACTORWIDE, L1, L2, L3, L4, L5, REST, DONE, OUT_, DONE) \
+	VARIANT(each, ·coefWide, BOTH, DONE, NOADDUP1, NOADDUP2, NOTINY, CLAMP, ROUNDWIDE, D1, D2, DONE, D3, LOGFACTORWIDE, L1, L2, L3, L4, L5, REST, EACHES, OUT_, DONE) \
+	VARIANT(grad, ·coefWide, BOTH, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDWIDE, D1, D2, DONE, D3, LOGFACTORWIDE, L1, L2, L3, L4, L5, REST, SLOPES, OUT_, GRADSWIDE)
 
 // Sum, each and grad; the denominator by D1 to D4, and between the others L3 to L5; SLOPES (of grad).
 PLAIN(plain15Sum, plain15Each, plain15Grad, FIRST1, DONE, DONE, DIVIDE15, DONE, DONE, ADDW5, SLOPES15)
@@ -983,8 +1021,7 @@ whole:
 	MOVQ frame_p(FRAME), PARAMS
 	LEAQ variants<>(SB), COEF
 	MOVQ (COEF)(AX*8), AX
-	LEAQ ·coef(SB), COEF
-	VBROADCASTSS K(const_kOne), ONE
+	VBROADCASTSS ·coef+(4*const_kOne)(SB), ONE
 	VMOVUPD frame_lanes(FRAME), LANES
 	CALL AX
 	VMOVUPD LANES, frame_lanes(FRAME)

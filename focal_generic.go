@@ -17,11 +17,10 @@ func fma32(x, y, z float32) float32 {
 // its last 28 bits are 0. Any other rounded sum is rounded right a second time.
 func maybeMidpoint(s float64) bool { return math.Float64bits(s)<<36 == 0 }
 
-// horner returns the polynomial of x with the coefficients from coef[first] down to coef[last], each
-// step as fma32, which the compiler does not inline.
-func horner(x float32, first, last int) float32 {
-	p := coef[first]
-	for k := first - 1; k >= last; k-- {
+// horner goes on from p, the start of a polynomial of x, with the coefficients from coef[first] down to
+// coef[last], each step as fma32, which the compiler does not inline.
+func horner(coef *[numCoef]float32, p, x float32, first, last int) float32 {
+	for k := first; k >= last; k-- {
 		s := float64(p)*float64(x) + float64(coef[k])
 		if maybeMidpoint(s) {
 			p = fmaOdd(p, x, coef[k])
@@ -96,8 +95,10 @@ func round(x, mag float32) (n, s float32) {
 
 // expm1 returns exp(r) - 1.
 func expm1(r float32) float32 {
-	p := horner(r, kExpP4, kExpP0)
-	return fma32(float32(p*r), r, r)
+	w := float32(r * r)
+	p := horner(&coef, expP3, r, kExpP2, kExpP1)
+	p = fma32(p, w+expShift, expP0)
+	return fma32(w, p, r)
 }
 
 // squareExp returns exp(2*r) for t = exp(r) - 1.
@@ -111,9 +112,16 @@ func reduce(x, mag float32) (s, t float32) {
 	return s, expm1(r)
 }
 
-// logPoly returns Q with log1p(e) = e + e*e*Q(e).
+// logPoly returns Q with log1p(e) = e + e*e*Q(e). t is T, its upper half.
 func (c *cell) logPoly() float32 {
-	return horner(c.e, kLogQ7, kLogQ0)
+	k, d := &coef, c.exp2+logShift
+	if c.p.form.wide() {
+		k = &coefWide
+		d = fma32(c.e, c.eW, k[kLogShift])
+	}
+	t := horner(k, k[kLogQ6], c.e, kLogQ5, kLogQ4)
+	t = fma32(t, d, logQ3)
+	return horner(k, t, c.e, kLogQ2, kLogQ0)
 }
 
 // onePlus returns 1+e.

@@ -123,9 +123,9 @@ func (o *oracle) count(s ast.Stmt) int {
 			switch {
 			case name == "fma32", name == "fmaOdd":
 				product(n.Args[0], n.Args[1])
-			case name == "horner": // from kP4 to kP0, say
+			case name == "horner": // by the coefficients kP4 to kP0, say
 				digit := func(e ast.Expr) int { k := types.ExprString(e); return int(k[len(k)-1]) }
-				count += digit(n.Args[1]) - digit(n.Args[2])
+				count += digit(n.Args[3]) - digit(n.Args[4]) + 1
 			case o.funcs[name] != nil:
 				count += o.function(name)
 			}

@@ -362,7 +362,7 @@ func TestRooflineRange(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{">0<", ">2 · 7", ">L1 ", " GB/s<", "n = 681,408"} {
+		for _, want := range []string{">0<", ">2 · 6", ">L1 ", " GB/s<", "n = 681,408"} {
 			if !strings.Contains(string(chart), want) {
 				t.Errorf("%s: no %q", op, want)
 			}
