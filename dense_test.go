@@ -20,7 +20,9 @@ func TestDense(t *testing.T) {
 		{0, 0, 87}, // exp of the logit
 		{2, 0, 40},
 		{2, 0, 1.5}, // log1p of an e near 1
+		{2, 1e-7, 1.5},
 		{1, 0, 1.5},
+		{0, 0, 1.5},
 		{64, 0, 2}, // exp of gamma*log q
 		{3, 1e-7, 30},
 	} {
