@@ -50,8 +50,8 @@ import "math"
 // loss outlives e, and clip, whose gradient does. It holds e and L multiplied by
 // 2^64, and, where e itself is needed as an argument, e raised to at least
 // 2^-27, which no sum with 1 can see; in T, e*e is fused with what is added to it, and the other factor is held divided
-// by 2^64. As the loss may be L itself, L is better there: the
-// two parts of e, 2^n and t*2^n, are added to e^2*Q(e) last and first. For gamma 0 L is not even
+// by 2^64. As the loss may be L itself, or little more, L is better for
+// gamma 0, 0.5 and 1: the two parts of e, 2^n and t*2^n, are added to e^2*Q(e) last and first. For gamma 0 L is not even
 // rounded: loss = a*(L - 2^n) + a*2^n, fused, where the last product is exact; and e^2 is e*2^n +
 // e*(t*2^n), fused. With clip and gamma 2 e^2 is that of the plain flavour, and else e*e.
 //
@@ -453,6 +453,16 @@ func chooseForm(gamma, clip float32) form {
 
 // wide reports whether f holds e and L times 2^wideExp.
 func (f form) wide() bool { return f >= wide0 }
+
+// parts reports whether f adds the two parts of e to L. For general gamma, which may be less than 1 too, and for gamma 2
+// it takes e as it is.
+func (f form) parts() bool {
+	switch f {
+	case wide0, wide05, wide1, clip0, clip1:
+		return true
+	}
+	return false
+}
 
 // clip reports whether f clamps L.
 func (f form) clip() bool { return f >= clip0 }

@@ -50,7 +50,7 @@
 #define W(j) (0+32*j)(LEAVING) // -z
 #define A(j) (128+32*j)(LEAVING) // weight; for gradients negative where the label is positive
 #define E(j) (256+32*j)(LEAVING) // e; wide: times 2^64
-#define TS(j) (384+32*j)(LEAVING) // wide: e - 2^n, times 2^64
+#define TS(j) (384+32*j)(LEAVING) // wide: e - 2^n, times 2^64; general gamma: t, and then the slope
 #define EF(j) (512+32*j)(LEAVING) // wide: e, at least 2^-27
 #define IN(j) (640+32*j)(LEAVING) // clip: mask of L that was not clamped, unless SAFE
 #define HI(j) (768+32*j)(LEAVING) // general gamma: of gamma * log q
@@ -218,23 +218,31 @@ within:
 
 #define OUTPLAIN OUTROWS(const_kOne, const_kTwo, OUTPLAINROW)
 
-// OUTWIDEBY: a row of it. t is src at first, LEAST and BITS are the constants, and WHOLE keeps e in Y15 or
-// does not.
-#define OUTWIDEBY(j, src, t, y, LEAST, BITS, WHOLE) \
+#define OUTWIDEROW(j, r, t) \
 	VMOVUPS NEWPOWEROF2(j), Y15 \
-	VMULPS src, Y15, t \
+	VMULPS t, Y15, t \
 	VADDPS t, Y15, Y15 \
 	VMOVUPS t, NEWTS(j) \
+	VPMAXSD Y12, Y15, t \
+	VMOVUPS Y15, NEWE(j) \
+	VPSUBD Y13, t, t \
+	VMOVUPS t, NEWEF(j)
+
+#define OUTWIDE OUTROWS(const_kLeastWide, const_kWideBits, OUTWIDEROW)
+
+// OUTWHOLE: OUTWIDE where L does not take e in parts. OUTWHOLEBY: a row of it; LEAST and BITS are the constants.
+#define OUTWHOLEBY(j, src, y, LEAST, BITS) \
+	VMOVUPS NEWPOWEROF2(j), Y15 \
+	VFMADD132PS src, Y15, Y15 \
 	VPMAXSD LEAST, Y15, y \
-	WHOLE(j) \
+	VMOVUPS Y15, NEWE(j) \
 	VPSUBD BITS, y, y \
 	VMOVUPS y, NEWEF(j)
 
-#define WHOLE(j) VMOVUPS Y15, NEWE(j)
-#define OUTWIDEROW(j, y, t) OUTWIDEBY(j, t, t, t, Y12, Y13, WHOLE)
-#define OUTWIDE OUTROWS(const_kLeastWide, const_kWideBits, OUTWIDEROW)
+#define OUTWHOLEROW(j, y, t) OUTWHOLEBY(j, t, t, Y12, Y13)
+#define OUTWHOLE OUTROWS(const_kLeastWide, const_kWideBits, OUTWHOLEROW)
 
-// KEEPT and OUTLATER: OUTWIDE in two parts, the second of which goes between other work and clobbers Y13-15 alone.
+// KEEPT and OUTLATER: OUTWHOLE in two parts, the second of which goes between other work and clobbers Y13-15 alone.
 // KEEPNONE: for OUTLATER where no step has been entered. Clobbers Y12.
 #define KEEPTROW(j, y, t) VMOVUPS t, NEWTS(j)
 #define KEEPT ENTER(KEEPTROW)
@@ -244,7 +252,7 @@ within:
 #define KEEPNONE \
 	VPXOR Y12, Y12, Y12 \
 	ENTER(KEEPNONEROW)
-#define OUTLATER(j, q) OUTWIDEBY(j, NEWTS(j), Y14, Y13, K(const_kLeastWide), K(const_kWideBits), WHOLE)
+#define OUTLATER(j, q) OUTWHOLEBY(j, NEWTS(j), Y13, K(const_kLeastWide), K(const_kWideBits))
 
 #define OUTSQUARE(j, y, t) \
 	VMOVUPS NEWPOWEROF2(j), Y14 \
@@ -257,7 +265,7 @@ within:
 
 #define OUTCLIP2 \
 	OUTROWS(const_kOne, const_kTwo, OUTSQUARE) \
-	OUTWIDE
+	OUTWHOLE
 
 // ---- Leaving a step ----
 
@@ -400,15 +408,11 @@ taken:
 	VPMAXSD Y13, Y15, Y15 \
 	VADDPS Y15, q, q
 
-// LOG1PWIDE: Q to log1p(e). Out: Y14 = e times 2^64. Clobbers Y15.
-#define LOG1PWIDE(j, q, m, MODULATE) \
+#define SOFTPLUSWIDE(j, q, m, MODULATE) \
 	VMOVUPS E(j), Y14 \
 	VMULPS EF(j), Y14, Y15 \
 	VFMADD213PS TS(j), Y15, q \
-	VADDPS POWEROF2(j), q, q
-
-#define SOFTPLUSWIDE(j, q, m, MODULATE) \
-	LOG1PWIDE(j, q, m, MODULATE) \
+	VADDPS POWEROF2(j), q, q \
 	VMOVUPS W(j), Y15 \
 	MODULATE(j, m) \
 	VPMAXSD Y13, Y15, Y15 \
@@ -427,12 +431,17 @@ taken:
 	VMULPS POWEROF2(j), Y14, Y15 \
 	VFMADD213PS Y15, Y14, q
 
+// For general gamma, log1p(e) alone.
+#define LOG1PWHOLE(j, q, m, MODULATE) \
+	VMOVUPS E(j), Y14 \
+	VMULPS EF(j), Y14, Y15 \
+	VFMADD213PS Y14, Y15, q
+
 // For gamma 2 with clip, with a better e^2.
 #define SOFTPLUSCLIP2(j, q, m, MODULATE) \
 	VMOVUPS E2(j), Y14 \
 	VMOVUPS W(j), Y15 \
-	VFMADD213PS TS(j), Y14, q \
-	VADDPS POWEROF2(j), q, q \
+	VFMADD213PS E(j), Y14, q \
 	MODULATE(j, m) \
 	VPMAXSD Y13, Y15, Y15 \
 	VFMADD231PS Y12, Y15, q
@@ -981,11 +990,11 @@ WIDE(wide05Sum, wide05Each, wide05Grad, BYHALF, SOFTPLUSWIDE, NOMODULATE, VALUES
 WIDE(wide1Sum, wide1Each, wide1Grad, BYFIRST, SOFTPLUSWIDE, MODULATE, VALUES, GRADWIDE)
 
 // CLAMP, OUTFIRST, OUT_, OUTLAST, DENOMINATOR, SOFTPLUS, MODULATE, REST, RESTGRAD, GRAD.
-LATER(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, OUTWIDE, KEEPT, KEEPNONE, BYNONE, LOG1PWIDE, NOMODULATE, POWERED, POWEREDSLOPE, GRADANY)
+LATER(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, OUTWHOLE, KEEPT, KEEPNONE, BYNONE, LOG1PWHOLE, NOMODULATE, POWERED, POWEREDSLOPE, GRADANY)
 LATER(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, OUTWIDE, OUTWIDE, NOOUT, BYZEROTH, SOFTPLUSWIDE, NOMODULATE, CLIP, CLIP, GRADZEROCLIP)
 LATER(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, OUTWIDE, OUTWIDE, NOOUT, BYFIRST, SOFTPLUSWIDE, MODULATE, CLIP, CLIP, GRADCLIP)
 LATER(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, OUTCLIP2, OUTCLIP2, NOOUT, BYSECONDWIDE, SOFTPLUSCLIP2, MODULATE, CLIP, CLIP, GRADCLIP)
-LATER(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, OUTWIDE, KEEPT, KEEPNONE, BYNONE, LOG1PWIDE, NOMODULATE, POWEREDCLIP, POWEREDCLIP, GRADCLIP)
+LATER(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, OUTWHOLE, KEEPT, KEEPNONE, BYNONE, LOG1PWHOLE, NOMODULATE, POWEREDCLIP, POWEREDCLIP, GRADCLIP)
 
 #include "variants.h"
 

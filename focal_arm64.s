@@ -240,6 +240,18 @@ within:
 	ROWSM(VSMAX, T2, X, E) \
 	ROWSM(VSUB, T1, E, E)
 
+// OUTWHOLE: OUTWIDE where L does not take e in parts; Y is e times 2^64 too.
+#define OUTWHOLE \
+	CONST(const_kOne, T0) \
+	CONST(const_kWideBits, T1) \
+	CONST(const_kLeastWide, T2) \
+	ROWSM(VSHL, 23, P, P) \
+	ROWSM(VFADD, T0, X, X) \
+	ROWS(VFMUL, P, X, X) \
+	ROWSM(VSMAX, T2, X, E) \
+	MOVE(X, Y) \
+	ROWSM(VSUB, T1, E, E)
+
 // OUTCLIP2: besides, in slots, e^2 times 2^64.
 #define OUTCLIP2 \
 	SQUAREEXP \
@@ -250,7 +262,7 @@ within:
 	ROWSM(VSUB, T1, Y, Y) \
 	ROWS(VADD, Y, Q, Q) \
 	STORE(Q, 64, 16, SLOTS) \
-	OUTWIDE
+	OUTWHOLE
 
 // ---- Leaving a step ----
 
@@ -363,16 +375,14 @@ within:
 	ROWSM(VSMAX, T0, W, P) \
 	ROWS(VFADD, P, l, l)
 
-// LOG1PWIDE: Y = log1p(e) times 2^64. SQUARE: T = e^2 times 2^64, for gamma 2 with clip from its slot. Clobbers P, Q, T.
+// LOG1PWHOLE: Y = log1p(e) times 2^64. SQUARE: T = e^2 times 2^64, for gamma 2 with clip from its slot. Clobbers P, Q, T.
 #define SQUAREE ROWS(VFMUL, X, E, T)
 #define SQUARECLIP2 LOAD(LDRQ, 64, 16, SLOTS, T)
 
-#define LOG1PWIDE(SQUARE) \
+#define LOG1PWHOLE(SQUARE) \
 	LOG(FACTORWIDE) \
 	SQUARE \
-	LOAD(LDRQ, 0, 16, SLOTS, P) \
-	ROWS(VFMLA, Q, T, Y) \
-	ROWS(VFADD, P, Y, Y)
+	ROWS(VFMLA, Q, T, Y)
 
 // ADDW: Y = log1p(e) to L. Clobbers P, T0, T1.
 #define ADDW \
@@ -382,8 +392,10 @@ within:
 	ROWSM(VFMUL, T1, P, P) \
 	ROWS(VFADD, P, Y, Y)
 
-#define SOFTPLUSWIDE(SQUARE) \
-	LOG1PWIDE(SQUARE) \
+#define SOFTPLUSWIDE \
+	LOG1PWHOLE(SQUAREE) \
+	LOAD(LDRQ, 0, 16, SLOTS, P) \
+	ROWS(VFADD, P, Y, Y) \
 	ADDW
 
 // SOFTPLUSZERO: for gamma 0, P = A*L from L - 2^n, as A*2^n is exact, with e*(2^n + t*2^n) for e^2. Clobbers Y, Q, T.
@@ -410,8 +422,13 @@ within:
 	ROWS(VCMEQ, P, Y, Q) \
 	MOVE(P, Y)
 
-#define SOFTPLUSCLIP(SQUARE) \
-	SOFTPLUSWIDE(SQUARE) \
+#define SOFTPLUSCLIP \
+	SOFTPLUSWIDE \
+	CLIP
+
+#define SOFTPLUSCLIP2 \
+	LOG1PWHOLE(SQUARECLIP2) \
+	ADDW \
 	CLIP
 
 // POWER: A = a * q^gamma for log1p(e) in Y. hi + lo = gamma * log q, exact but for the
@@ -457,7 +474,7 @@ within:
 	LOAD(LDRQ, 64, 16, SLOTS, E)
 
 #define SOFTPLUSANY \
-	LOG1PWIDE(SQUAREE) \
+	LOG1PWHOLE(SQUAREE) \
 	POWER \
 	ADDW
 
@@ -683,13 +700,13 @@ PLAIN(plain2Sum, plain2Each, plain2Grad, MODULATE2)
 PLAIN(plain3Sum, plain3Each, plain3Grad, MODULATE3)
 PLAIN(plain4Sum, plain4Each, plain4Grad, MODULATE4)
 WIDE(wide0Sum, wide0Each, wide0Grad, CLAMP, OUTWIDE, NOTHING, SOFTPLUSZERO, NOWEIGHT, GRADZERO)
-WIDE(wide05Sum, wide05Each, wide05Grad, CLAMP, OUTWIDE, MODULATE05, SOFTPLUSWIDE(SQUAREE), WEIGHT, GRADWIDE)
-WIDE(wide1Sum, wide1Each, wide1Grad, CLAMP, OUTWIDE, MODULATE1, SOFTPLUSWIDE(SQUAREE), WEIGHT, GRADWIDE)
-WIDE(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, OUTWIDE, NOTHING, SOFTPLUSANY, WEIGHT, GRADWIDE)
-WIDE(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, OUTWIDE, NOTHING, SOFTPLUSCLIP(SQUAREE), WEIGHT, GRADZEROCLIP)
-WIDE(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, OUTWIDE, MODULATE1, SOFTPLUSCLIP(SQUAREE), WEIGHT, GRADCLIP)
-WIDE(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, OUTCLIP2, MODULATE2CLIP, SOFTPLUSCLIP(SQUARECLIP2), WEIGHT, GRADCLIP)
-WIDE(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, OUTWIDE, NOTHING, SOFTPLUSCLIPANY, WEIGHT, GRADCLIP)
+WIDE(wide05Sum, wide05Each, wide05Grad, CLAMP, OUTWIDE, MODULATE05, SOFTPLUSWIDE, WEIGHT, GRADWIDE)
+WIDE(wide1Sum, wide1Each, wide1Grad, CLAMP, OUTWIDE, MODULATE1, SOFTPLUSWIDE, WEIGHT, GRADWIDE)
+WIDE(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, OUTWHOLE, NOTHING, SOFTPLUSANY, WEIGHT, GRADWIDE)
+WIDE(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, OUTWIDE, NOTHING, SOFTPLUSCLIP, WEIGHT, GRADZEROCLIP)
+WIDE(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, OUTWIDE, MODULATE1, SOFTPLUSCLIP, WEIGHT, GRADCLIP)
+WIDE(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, OUTCLIP2, MODULATE2CLIP, SOFTPLUSCLIP2, WEIGHT, GRADCLIP)
+WIDE(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, OUTWHOLE, NOTHING, SOFTPLUSCLIPANY, WEIGHT, GRADCLIP)
 
 #include "variants.h"
 

@@ -45,7 +45,7 @@
 #define NM(j) (0+64*j)(KEPT) // n in the low bits
 #define IN(j) (256+8*j)(KEPT) // clip: columns where L was not clamped
 #define TS(j) (320+64*j)(KEPT) // wide: e - 2^n of the leaving step, times 2^64
-#define S(j) (576+64*j)(KEPT) // and 2^(n+64)
+#define S(j) (576+64*j)(KEPT) // and 2^(n+64); general gamma: e times 2^64
 #define SQUAREE(j) (832+64*j)(KEPT) // gamma 2 with clip: e^2, times 2^64; general gamma: of the entering step, r^2
 #define LASTLOGITS 1088(KEPT) // where the last step is: in place if it is whole, else in TAIL
 #define LASTLABELS 1096(KEPT)
@@ -231,6 +231,19 @@ within:
 	ENTER(WHOLE) \
 	EOFWIDE
 
+// OUTWHOLE: OUTWIDE where L does not take e in parts. OUTWHOLEKEPT keeps e times 2^64 in place of 2^n.
+#define WHOLEROW(j, x, t, e, low, y) \
+	VPSLLD $23, NM(j), low \
+	VFMADD213PS low, t, low
+#define OUTWHOLE \
+	ENTER(WHOLEROW) \
+	EOFWIDE
+#define KEPTWHOLE(j, x, t, e, low, y) VMOVUPS low, S(j)
+#define OUTWHOLEKEPT \
+	ENTER(WHOLEROW) \
+	ENTER(KEPTWHOLE) \
+	EOFWIDE
+
 #define SCALEDSQUARE(j, x, t, e, low, y) \
 	VPMAXSD NM(j), Z29, e \
 	VPSLLD $24, e, e \
@@ -244,7 +257,7 @@ within:
 	CONST(K(const_kLeastSquareN)) \
 	VBROADCASTSS K(const_kSquareWide), Z31 \
 	ENTER(SCALEDSQUARE) \
-	OUTWIDE
+	OUTWHOLE
 
 // ---- Leaving a step, row by row ----
 
@@ -367,6 +380,8 @@ within:
 	VFMADD213PS TS(j), u, q \
 	VADDPS S(j), q, q
 #define WIDE2 LEAVE(WIDELOG)
+#define WHOLELOG(j, q, e, eW, m, u, x, right) VFMADD213PS eW, u, q
+#define WHOLE2 LEAVE(WHOLELOG)
 // For gamma 0, e*(2^n + t*2^n) for e^2; and q = a*L from L - 2^n, as a*2^n is exact.
 #define ZEROSQUARE(j, q, e, eW, m, u, x, right) \
 	VMULPS S(j), e, u \
@@ -639,11 +654,9 @@ flushed: \
 	SLOPEWIDE1
 
 // For general gamma: e and e times 2^64 anew, as POWER clobbers them.
-#define ESUM(j, q, e, eW, m, u, x, right) \
-	VMOVUPS S(j), eW \
-	VADDPS TS(j), eW, eW
+#define TAKEWHOLE(j, q, e, eW, m, u, x, right) VMOVUPS S(j), eW
 #define SLOPEANY1 \
-	LEAVE(ESUM) \
+	LEAVE(TAKEWHOLE) \
 	EOFWIDE \
 	SLOPEWIDESIDE1
 
@@ -948,11 +961,11 @@ PLAIN(plain4Sum, plain4Each, plain4Grad, SQUARE1, SQUARE2, FOURTH3, DIVIDE, DONE
 WIDE(wide0Sum, wide0Each, wide0Grad, BOTH, LOSSZERO, CLAMP, DONE, DONE, DIVIDE0, ZERO1, ZERO2, WIDE3, WIDE4, ZERO5, DONE, EACHESZERO, SLOPESZERO, OUTWIDE)
 WIDE(wide05Sum, wide05Each, wide05Grad, BOTH, LOSS, CLAMP, FIRST1, DONE, DIVIDE05, WIDE1, WIDE2, WIDE3, WIDE4, DONE, DONE, EACHESWIDE, SLOPES05, OUTWIDE)
 WIDE(wide1Sum, wide1Each, wide1Grad, BOTH, LOSS, CLAMP, FIRST1, DONE, DIVIDE, WIDE1, WIDE2, WIDE3, WIDE4, FIRST5, DONE, EACHESWIDE, SLOPESWIDE, OUTWIDE)
-WIDE(wideAnySum, wideAnyEach, wideAnyGrad, BOTHPOWER, LOSS, CLAMP, DONE, DONE, DONE, WIDE1, WIDE2, POWER, DONE, DONE, DONE, EACHESWIDE, SLOPESANY, OUTWIDE)
+WIDE(wideAnySum, wideAnyEach, wideAnyGrad, BOTHPOWER, LOSS, CLAMP, DONE, DONE, DONE, WIDE1, WHOLE2, POWER, DONE, DONE, DONE, EACHESWIDE, SLOPESANY, OUTWHOLEKEPT)
 WIDE(clip0Sum, clip0Each, clip0Grad, BOTH, LOSS, CLAMPCLIP, DONE, DONE, DIVIDE0, WIDE1, WIDE2, WIDE3, WIDE4, DONE, CLIP, EACHESWIDE, SLOPESZEROCLIP, OUTWIDE)
 WIDE(clip1Sum, clip1Each, clip1Grad, BOTH, LOSS, CLAMPCLIP, FIRST1, DONE, DIVIDE, WIDE1, WIDE2, WIDE3, WIDE4, FIRST5, CLIP, EACHESWIDE, SLOPESCLIP, OUTWIDE)
-WIDE(clip2Sum, clip2Each, clip2Grad, BOTH, LOSS, CLAMPCLIP, SQUARE1, SQUARE2, DIVIDE, SQUARECLIP1, WIDE2, WIDE3, WIDE4, SQUARECLIP5, CLIP, EACHESWIDE, SLOPESCLIP, OUTCLIP2)
-WIDE(clipAnySum, clipAnyEach, clipAnyGrad, BOTHPOWER, LOSS, CLAMPCLIP, DONE, DONE, DONE, WIDE1, WIDE2, POWER, DONE, DONE, CLIP, EACHESWIDE, SLOPESANYCLIP, OUTWIDE)
+WIDE(clip2Sum, clip2Each, clip2Grad, BOTH, LOSS, CLAMPCLIP, SQUARE1, SQUARE2, DIVIDE, SQUARECLIP1, WHOLE2, WIDE3, WIDE4, SQUARECLIP5, CLIP, EACHESWIDE, SLOPESCLIP, OUTCLIP2)
+WIDE(clipAnySum, clipAnyEach, clipAnyGrad, BOTHPOWER, LOSS, CLAMPCLIP, DONE, DONE, DONE, WIDE1, WHOLE2, POWER, DONE, DONE, CLIP, EACHESWIDE, SLOPESANYCLIP, OUTWHOLEKEPT)
 
 #include "variants.h"
 

@@ -66,7 +66,7 @@ type cell struct {
 	a     float32 // class weight, scaled
 	e     float32 // exp(-|w|); wide: raised to 2^-27
 	eW    float32 // wide: exp(-|w|) * 2^64
-	s, ts float32 // wide: the two parts of that, 2^(n+64) and the rest
+	s, ts float32 // its two parts, 2^(n+64) and the rest, for gamma up to 1
 	exp2  float32 // exp(-2*|w|); wide: times 2^64
 	l     float32 // softplus(w); wide: times 2^64
 	sum   float32 // wide: l but for s
@@ -145,8 +145,11 @@ func (c *cell) wide() {
 		x = max(-abs32(max(c.w, c.p.right[0])), c.p.wrongEnd[0])
 	}
 	s, t := reduce(x, magicWide)
-	c.s, c.ts = s, t*s
-	c.eW = s + c.ts
+	c.eW = (1 + t) * s
+	if c.p.form.parts() {
+		c.s, c.ts = s, t*s
+		c.eW = s + c.ts
+	}
 	c.e = max(c.eW, leastWide) * unwide
 	switch c.p.form {
 	case wide0:
@@ -167,10 +170,14 @@ func (c *cell) softplusPlain() {
 
 // softplusWide computes L*2^64, and for general gamma m.
 func (c *cell) softplusWide() {
-	f := fma32(c.exp2, c.logPoly(), c.ts)
-	log, w := c.s+f, max(c.w, 0)*wide
+	q, w := c.logPoly(), max(c.w, 0)*wide
+	log := fma32(c.exp2, q, c.eW)
+	if c.p.form.parts() {
+		f := fma32(c.exp2, q, c.ts)
+		log = c.s + f
+		c.sum = f + w
+	}
 	c.l = log + w
-	c.sum = f + w
 	c.in = true
 	switch c.p.form {
 	case wideAny, clipAny:
