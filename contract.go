@@ -29,12 +29,12 @@ import "math"
 // log1p needs no range reduction on [0, 1]: its nearest singularity is as far
 // away, measured in the interval's length, as after the usual reduction. Horner's
 // is the order with the least cancellation: Q is -1/2 + e/3 - ..., and the sum of
-// its even terms alone is three times Q. But what binds most CPUs is their units for
-// multiplication, beside which others only add. So a quartic is done in three of them and an
-// addition: with coefficients adapted to it (Knuth, "The Art of Computer Programming", 4.6.4),
-// c4*x^4 + c3*x^3 + ... is ((c4*x + c3)*x + b)*(x^2 + c1/c3) + a. P is one, and r^2 is there; T, the upper half of Q, is
-// another, where e^5 hides what that cancels, and e^2 is there. (With a quintic done so the error of Q would be twice as large,
-// with all of it ten times.)
+// its even terms alone is three times Q. But what binds a Zen is its two units for
+// multiplication, beside two that only add. So a quartic takes three multiplications and an
+// addition, with coefficients adapted to that (Knuth, "The Art of Computer Programming", 4.6.4):
+// c4*x^4 + c3*x^3 + ... is ((c4*x + c3)*x + b)*(x^2 + c1/c3) + a. P is one, and takes r^2 anyway; T, the
+// upper half of Q, is another, where e^2 is at hand, and e^5 hides what the last addition cancels. (With
+// a quintic done so the error of Q would be more than twice as large, with all of it eight times.)
 //
 // Over all logits, alpha 0.25, the largest errors are, in ULP of loss and gradient: gamma 0:
 // 2.408 (at -0.12616284, label 0) and 3.288 (-5.287752, 0); gamma 1: 4.886 (3.8074362, 1) and
@@ -51,8 +51,8 @@ import "math"
 // 2^64, and, where e itself is needed as an argument, e raised to at least
 // 2^-27, which no sum with 1 can see; in T, e*e is fused with what is added to it, and the other factor is held divided
 // by 2^64. As the loss may be L itself, or little more, L is better for
-// gamma 0, 0.5 and 1: the two parts of e, 2^n and t*2^n, are added to e^2*Q(e) last and first. For gamma 0 L is not even
-// rounded: loss = a*(L - 2^n) + a*2^n, fused, where the last product is exact; and e^2 is e*2^n +
+// gamma 0, 0.5 and 1: the two parts of e, 2^n and t*2^n, are added to e^2*Q(e) last and first. For gamma 0 L is
+// not even rounded: loss = a*(L - 2^n) + a*2^n, fused, where the last product is exact; and e^2 is e*2^n +
 // e*(t*2^n), fused. With clip and gamma 2 e^2 is that of the plain flavour, and else e*e.
 //
 // # Tiny results
@@ -64,8 +64,8 @@ import "math"
 // scale, and only then scaled back, exactly. (In the wide flavour that holds for class weights up to 8, for
 // gamma above 24 if they are within 2^7 of each other, and for a clip of 0 or at least 2^-24: beyond, products
 // whose result is tiny may be subnormal.) |w| is clamped where every result is
-// tiny for either label, and where e has no effect on the wrong side. (r^2 is subnormal for a logit below 2^-63, and has
-// no effect.)
+// tiny for either label, and where e has no effect on the wrong side. (r^2 is subnormal for a logit below 2^-63,
+// and has no effect.)
 //
 // # Special logits
 //
@@ -108,7 +108,7 @@ const (
 // The coefficients. Those of exp began as what sollya's fpminimax gives for float32, those of log1p as the
 // polynomial of least relative error; then all were varied by their last bits until the largest errors of gamma
 // 0, 1 and 2, with the roundings around them and for many weights, were small. Their own relative error is
-// 2^-26.6 (exp, on +-0.347) and 2^-24.6 (log1p, on [0, 1]). The terms 1 + r and e are exact. coef holds
+// 2^-26.9 (exp, on +-0.347) and 2^-24.7 (log1p, on [0, 1]). The terms 1 + r and e are exact. coef holds
 // them, in the order of the k names.
 const (
 	log2E = 0x1.715476p+0

@@ -170,12 +170,14 @@ func (c *cell) softplusPlain() {
 
 // softplusWide computes L*2^64, and for general gamma m.
 func (c *cell) softplusWide() {
-	q, w := c.logPoly(), max(c.w, 0)*wide
-	log := fma32(c.exp2, q, c.eW)
+	part := c.eW
 	if c.p.form.parts() {
-		f := fma32(c.exp2, q, c.ts)
-		log = c.s + f
-		c.sum = f + w
+		part = c.ts
+	}
+	log, w := fma32(c.exp2, c.logPoly(), part), max(c.w, 0)*wide
+	if c.p.form.parts() {
+		c.sum = log + w
+		log += c.s
 	}
 	c.l = log + w
 	c.in = true
