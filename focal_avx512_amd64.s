@@ -31,9 +31,8 @@
 #define ENTERING R10
 #define KEPT R11
 #define HUGE K7 // columns of the step to leave with a logit of at least 2^20 or NaN, if TINY has any
-#define NEWTINY K6 // columns of the step to enter where something may be tiny, or clamped
-#define TINY K5 // of the step to leave
-#define OLDTINY K4 // of the one before, until its ADDUP
+#define NEWTINY R14 // columns of the step to enter where something may be tiny, or clamped; assembly that Go calls may use R14
+#define TINY R15 // of the step to leave
 #define ONE Z28
 #define LANES Z30
 
@@ -50,6 +49,7 @@
 #define LASTLOGITS 1088(KEPT) // where the last step is: in place if it is whole, else in TAIL
 #define LASTLABELS 1096(KEPT)
 #define LASTOUT 1104(KEPT)
+#define OLDTINY 1112(KEPT) // of the step before the one to leave, until its ADDUP
 #define TAIL(j) (1152+64*j)(KEPT)
 #define TAILLABELS 1408(KEPT)
 
@@ -99,19 +99,19 @@
 	VBROADCASTSS K(const_kSign), Z31 \
 	ENTER(SIGNED)
 
-// UNLESS: jumps if no bit of mask is set. Clobbers AX.
-#define UNLESS(mask, label) \
-	KMOVW mask, AX \
-	TESTL AX, AX \
+// UNLESS: jumps if there are no such columns.
+#define UNLESS(columns, label) \
+	TESTL columns, columns \
 	JEQ label
 
 // LIMIT: notes an x beyond which something may be tiny; only then x may have to be clamped, and
-// may be huge. Clobbers Z29, Z31, AX.
+// may be huge. Clobbers Z29, Z31, K4.
 #define LIMIT(CLAMP, within) \
 	VPMAXSD Z4, Z5, Z29 \
 	VPMAXSD Z6, Z7, Z31 \
 	VPMAXSD Z29, Z31, Z31 \
-	VPCMPD.BCST $5, frame_safe(FRAME), Z31, NEWTINY \
+	VPCMPD.BCST $5, frame_safe(FRAME), Z31, K4 \
+	KMOVW K4, NEWTINY \
 	UNLESS(NEWTINY, within) \
 	VPCMPGTD.BCST K(const_kHuge), Z31, HUGE \
 	ENTER(CLAMP) \
@@ -417,7 +417,7 @@ within:
 	LEAVE(SQUAREEND)
 
 // CLIP: clamps L to the bounds of the label, if it may be beyond; IN = where it was not. Clobbers
-// u, x, Z29, Z31, K0, AX.
+// u, x, Z29, Z31, K0.
 #define CLIPROW(j, l, e, eW, m, u, x, right) \
 	VPMOVSXBD (16*j)(OLDLABELS), u \
 	VPERMILPS u, Z29, x \
@@ -436,7 +436,7 @@ within:
 unclipped:
 
 // POWER1 to POWER3: m = a * q^gamma for log1p(e) in q. hi + lo = gamma * log q, exact but for the rounding of
-// lo; hi is in u, lo in m, their sum x in e, and p in low. Clobber e, low, u, Z29, Z31, AX. POWERZ: x = min(w, 0),
+// lo; hi is in u, lo in m, their sum x in e, and p in low. Clobber e, low, u, Z29, Z31. POWERZ: x = min(w, 0),
 // which only has to be bounded if something may be tiny. The exp between POWER2 and POWER3 is
 // that of the entering step in RAISE's registers.
 #define RAISE(ROW) \
@@ -535,7 +535,7 @@ bounded: \
 	VPXORD m, m, m
 
 // ADDUP: U of the losses to the lanes. ADDUP1 leaves out those that are not above tiny, if there may be
-// some. Clobbers Z8, Z9, K1-3, AX.
+// some. Clobbers Z8, Z9, K1-3.
 #define NOTTINY(x, mask) VPCMPD.BCST $5, params_least(PARAMS), x, mask
 
 #define ADDUPTINY \
@@ -549,8 +549,7 @@ bounded: \
 	VADDPS Z27, Z9, K1, Z9
 
 #define ADDUP1(tiny, added) \
-	KMOVW OLDTINY, AX \
-	TESTL AX, AX \
+	CMPL OLDTINY, $0 \
 	JNE tiny \
 	VADDPS Z24, Z26, Z8 \
 	VADDPS Z25, Z27, Z9 \
@@ -892,9 +891,9 @@ TEXT name<>(SB), NOSPLIT|NOFRAME, $0-0 \
 	LEAQ COEFS(SB), COEF \
 	ENTERFIRST(CLAMP, ROUND) \
 	LEAVE(NONE) \
-	KXORW OLDTINY, OLDTINY, OLDTINY \
+	MOVL $0, OLDTINY \
 	OUT_ \
-	KMOVW NEWTINY, TINY \
+	MOVL NEWTINY, TINY \
 	XCHGQ LEAVING, ENTERING \
 	PCALIGN $64 \
 loop: \
@@ -913,8 +912,8 @@ left: \
 	MODE \
 	OUT_ \
 	AFTER \
-	KMOVW TINY, OLDTINY \
-	KMOVW NEWTINY, TINY \
+	MOVL TINY, OLDTINY \
+	MOVL NEWTINY, TINY \
 	XCHGQ LEAVING, ENTERING \
 	ADDQ $256, OUT \
 	ADDQ $64, OLDLABELS \
