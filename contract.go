@@ -37,8 +37,8 @@ import "math"
 // a quintic done so the error of Q would be more than twice as large, with all of it eight times.)
 //
 // Over all logits, alpha 0.25, the largest errors are, in ULP of loss and gradient: gamma 0:
-// 2.408 (at -0.12616284, label 0) and 3.288 (-5.287752, 0); gamma 1: 4.886 (3.8074362, 1) and
-// 6.540 (-2.5623121, 0); gamma 2: 5.411 (-3.8182898, 0) and 7.078 (-7.2283716, 0). Every kernel
+// 2.492 (at -3.8747957, label 0) and 3.288 (-5.287752, 0); gamma 1: 5.154 (5.89668, 1) and
+// 6.883 (-8.185117, 0); gamma 2: 5.411 (-3.8182898, 0) and 7.078 (-7.2283716, 0). Every kernel
 // has them, as the bits are the same; focal verify finds them.
 //
 // # Two flavours
@@ -49,11 +49,10 @@ import "math"
 // "wide" is for every other call: gamma 0, 0.5, 1 and general gamma, where the
 // loss outlives e, and clip, whose gradient does. It holds e and L multiplied by
 // 2^64, and, where e itself is needed as an argument, e raised to at least
-// 2^-27, which no sum with 1 can see; in T, e*e is fused with what is added to it, and the other factor is held divided
-// by 2^64. As the loss may be L itself, or little more, L is better for
-// gamma 0, 0.5 and 1: the two parts of e, 2^n and t*2^n, are added to e^2*Q(e) last and first. For gamma 0 L is
-// not even rounded: loss = a*(L - 2^n) + a*2^n, fused, where the last product is exact; and e^2 is e*2^n +
-// e*(t*2^n), fused. With clip and gamma 2 e^2 is that of the plain flavour, and else e*e.
+// 2^-27, which no sum with 1 can see. There e^2 is e*e but for clip with gamma 2; in T, it is fused with what
+// is added to it, and the other factor is held divided by 2^64. As the loss may be L itself, or little
+// more, Q is of degree 8 for gamma 0, 0.5 and 1 (coefFine). That costs less than to add e to L in two
+// parts, 2^n and t*2^n, and is nearly as good.
 //
 // # Tiny results
 //
@@ -108,7 +107,7 @@ const (
 // The coefficients. Those of exp began as what sollya's fpminimax gives for float32, those of log1p as the
 // polynomial of least relative error; then all were varied by their last bits until the largest errors of gamma
 // 0, 1 and 2, with the roundings around them and for many weights, were small. Their own relative error is
-// 2^-26.9 (exp, on +-0.347) and 2^-24.7 (log1p, on [0, 1]). The terms 1 + r and e are exact. coef holds
+// 2^-26.9 (exp, on +-0.347), 2^-24.7 (log1p, on [0, 1]) and 2^-27.4 (the same with the longer Q). The terms 1 + r and e are exact. coef holds
 // them, in the order of the k names.
 const (
 	log2E = 0x1.715476p+0
@@ -131,6 +130,17 @@ const (
 	logQ5    = -0x1.eca398p-6
 	logQ6    = 0x1.5fa126p-8
 	logShift = 0x1.24c19ap+2
+
+	// The same with a cubic in T: ((fineQ7*e + fineQ6)*e + fineQ5)*e + fineQ4.
+	fineQ0    = -0x1.ffffd8p-2
+	fineQ1    = 0x1.554e6ep-2
+	fineQ2    = -0x1.ff3004p-3
+	fineQ3    = 0x1.0819a2p-4
+	fineQ4    = 0x1.4c1322p-5
+	fineQ5    = -0x1.8138a8p-5
+	fineQ6    = 0x1.4dc73ep-6
+	fineQ7    = -0x1.b7a852p-9
+	fineShift = 0x1.a292a8p+1
 
 	// Adding magic rounds to an integer n and leaves n + 127, the exponent field of 2^n, in
 	// the low bits. magicWide adds 64 to that.
@@ -170,6 +180,7 @@ const (
 	kLogQ4
 	kLogQ5
 	kLogQ6
+	kLogQ7
 	kLogShift
 	kMagic
 	kMagicWide
@@ -213,15 +224,21 @@ var coef = [numCoef]float32{
 	kMagnitude:    math.Float32frombits(1<<31 - 1),               // all bits but the sign
 }
 
-// coefWide is coef for the wide flavour: for e^2 times 2^wideExp in T.
-var coefWide = func() [numCoef]float32 {
+// coefWide is coef for the wide flavour: for e^2 times 2^wideExp in T. coefFine has the coefficients of a longer
+// Q besides.
+var coefWide, coefFine = widen(coef), func() [numCoef]float32 {
 	c := coef
+	copy(c[kLogQ0:], []float32{fineQ0, fineQ1, fineQ2, fineQ3, fineQ4, fineQ5, fineQ6, fineQ7, fineShift})
+	return widen(c)
+}()
+
+func widen(c [numCoef]float32) [numCoef]float32 {
 	c[kLogShift] *= wide
-	for k := kLogQ4; k <= kLogQ6; k++ {
+	for k := kLogQ4; k <= kLogQ7; k++ {
 		c[k] *= unwide
 	}
 	return c
-}()
+}
 
 // A form is one way to compute a cell: how q^gamma comes about, plain or wide,
 // clip or not.
@@ -453,16 +470,6 @@ func chooseForm(gamma, clip float32) form {
 
 // wide reports whether f holds e and L times 2^wideExp.
 func (f form) wide() bool { return f >= wide0 }
-
-// parts reports whether f adds the two parts of e to L. For general gamma, which may be less than 1 too, and for gamma 2
-// it takes e as it is.
-func (f form) parts() bool {
-	switch f {
-	case wide0, wide05, wide1, clip0, clip1:
-		return true
-	}
-	return false
-}
 
 // clip reports whether f clamps L.
 func (f form) clip() bool { return f >= clip0 }

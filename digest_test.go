@@ -199,6 +199,7 @@ func (f digestForm) difference(t testing.TB, k Kernel, op string, calls []digest
 func coefDigest() string {
 	h := sha256.New()
 	hashResult(h, Stats{}, coef[kLog2E:kLogShift+1])
+	hashResult(h, Stats{}, coefFine[kLogQ0:kLogShift+1])
 	return fmt.Sprintf("%x", h.Sum(nil))
 }
 

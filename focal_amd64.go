@@ -42,8 +42,8 @@ func archScatter(dst, src []float32, stride int)
 //go:noescape
 func stage(f *frame, j *job, i, end int)
 
-// coefAVX2 and coefWideAVX2 are coef and coefWide, each number once for every lane.
-var coefAVX2, coefWideAVX2 = everyLane(coef), everyLane(coefWide)
+// coefAVX2, coefWideAVX2 and coefFineAVX2 are coef, coefWide and coefFine, each number once for every lane.
+var coefAVX2, coefWideAVX2, coefFineAVX2 = everyLane(coef), everyLane(coefWide), everyLane(coefFine)
 
 func everyLane(coef [numCoef]float32) (t [numCoef]vec) {
 	for i, c := range coef {

@@ -50,7 +50,7 @@
 #define W(j) (0+32*j)(LEAVING) // -z
 #define A(j) (128+32*j)(LEAVING) // weight; for gradients negative where the label is positive
 #define E(j) (256+32*j)(LEAVING) // e; wide: times 2^64
-#define TS(j) (384+32*j)(LEAVING) // wide: e - 2^n, times 2^64; general gamma: t, and then the slope
+#define TS(j) (384+32*j)(LEAVING) // general gamma: t, and then the slope
 #define EF(j) (512+32*j)(LEAVING) // wide: e, at least 2^-27
 #define IN(j) (640+32*j)(LEAVING) // clip: mask of L that was not clamped, unless SAFE
 #define HI(j) (768+32*j)(LEAVING) // general gamma: of gamma * log q
@@ -194,7 +194,7 @@ within:
 #define FACTORROW(j, r, p) FACTORBY(NEWE2(j), r, p)
 #define EXPEND(j, r, p) VFMADD132PS NEWE2(j), r, p
 
-// OUT: e and e^2 from t = exp(r) - 1; wide, e times 2^64 and what it is the sum of, and e as an
+// OUT: e and e^2 from t = exp(r) - 1; wide, e times 2^64, and e as an
 // argument, which stays in t. Clobbers Y12-15.
 #define OUTROWS(k, l, ROW) \
 	VMOVUPS K(k), Y12 \
@@ -218,20 +218,8 @@ within:
 
 #define OUTPLAIN OUTROWS(const_kOne, const_kTwo, OUTPLAINROW)
 
-#define OUTWIDEROW(j, r, t) \
-	VMOVUPS NEWPOWEROF2(j), Y15 \
-	VMULPS t, Y15, t \
-	VADDPS t, Y15, Y15 \
-	VMOVUPS t, NEWTS(j) \
-	VPMAXSD Y12, Y15, t \
-	VMOVUPS Y15, NEWE(j) \
-	VPSUBD Y13, t, t \
-	VMOVUPS t, NEWEF(j)
-
-#define OUTWIDE OUTROWS(const_kLeastWide, const_kWideBits, OUTWIDEROW)
-
-// OUTWHOLE: OUTWIDE where L does not take e in parts. OUTWHOLEBY: a row of it; LEAST and BITS are the constants.
-#define OUTWHOLEBY(j, src, y, LEAST, BITS) \
+// OUTWIDEBY: a row of it; LEAST and BITS are the constants.
+#define OUTWIDEBY(j, src, y, LEAST, BITS) \
 	VMOVUPS NEWPOWEROF2(j), Y15 \
 	VFMADD132PS src, Y15, Y15 \
 	VPMAXSD LEAST, Y15, y \
@@ -239,10 +227,10 @@ within:
 	VPSUBD BITS, y, y \
 	VMOVUPS y, NEWEF(j)
 
-#define OUTWHOLEROW(j, y, t) OUTWHOLEBY(j, t, t, Y12, Y13)
-#define OUTWHOLE OUTROWS(const_kLeastWide, const_kWideBits, OUTWHOLEROW)
+#define OUTWIDEROW(j, y, t) OUTWIDEBY(j, t, t, Y12, Y13)
+#define OUTWIDE OUTROWS(const_kLeastWide, const_kWideBits, OUTWIDEROW)
 
-// KEEPT and OUTLATER: OUTWHOLE in two parts, the second of which goes between other work and clobbers Y13-15 alone.
+// KEEPT and OUTLATER: OUTWIDE in two parts, the second of which goes between other work and clobbers Y13-15 alone.
 // KEEPNONE: for OUTLATER where no step has been entered. Clobbers Y12.
 #define KEEPTROW(j, y, t) VMOVUPS t, NEWTS(j)
 #define KEEPT ENTER(KEEPTROW)
@@ -252,7 +240,7 @@ within:
 #define KEEPNONE \
 	VPXOR Y12, Y12, Y12 \
 	ENTER(KEEPNONEROW)
-#define OUTLATER(j, q) OUTWHOLEBY(j, NEWTS(j), Y13, K(const_kLeastWide), K(const_kWideBits))
+#define OUTLATER(j, q) OUTWIDEBY(j, NEWTS(j), Y13, K(const_kLeastWide), K(const_kWideBits))
 
 #define OUTSQUARE(j, y, t) \
 	VMOVUPS NEWPOWEROF2(j), Y14 \
@@ -265,7 +253,7 @@ within:
 
 #define OUTCLIP2 \
 	OUTROWS(const_kOne, const_kTwo, OUTSQUARE) \
-	OUTWHOLE
+	OUTWIDE
 
 // ---- Leaving a step ----
 
@@ -274,9 +262,15 @@ within:
 #define LOGQ6(j, q, m, e) VMOVAPS Y12, q
 #define LOGROW(j, q, m, e) VFMADD213PS Y12, e, q
 
-#define LOGBEGIN \
+#define LOGBEGIN(LOGFIRST, ARG) \
 	VMOVUPS K(const_kLogQ6), Y12 \
 	LEAVE(LOGQ6)
+
+// LOGBEGINFINE begins a step earlier.
+#define LOGBEGINFINE(LOGFIRST, ARG) \
+	VMOVUPS K(const_kLogQ7), Y12 \
+	LEAVE(LOGQ6) \
+	LOGFIRST(ARG, const_kLogQ6)
 
 #define LOG(k) \
 	VMOVUPS K(k), Y12 \
@@ -408,34 +402,18 @@ taken:
 	VPMAXSD Y13, Y15, Y15 \
 	VADDPS Y15, q, q
 
-#define SOFTPLUSWIDE(j, q, m, MODULATE) \
+// LOG1PWIDE: Q to log1p(e). Out: Y14 = e times 2^64. Clobbers Y15.
+#define LOG1PWIDE(j, q, m, MODULATE) \
 	VMOVUPS E(j), Y14 \
 	VMULPS EF(j), Y14, Y15 \
-	VFMADD213PS TS(j), Y15, q \
-	VADDPS POWEROF2(j), q, q \
+	VFMADD213PS Y14, Y15, q
+
+#define SOFTPLUSWIDE(j, q, m, MODULATE) \
+	LOG1PWIDE(j, q, m, MODULATE) \
 	VMOVUPS W(j), Y15 \
 	MODULATE(j, m) \
 	VPMAXSD Y13, Y15, Y15 \
 	VFMADD231PS Y12, Y15, q
-
-// For gamma 0, with e*(2^n + t*2^n) for e^2; q = a*L from L - 2^n, as a*2^n is exact.
-#define SOFTPLUSZERO(j, q, m, MODULATE) \
-	VMOVUPS EF(j), Y14 \
-	VMULPS POWEROF2(j), Y14, Y15 \
-	VFMADD231PS TS(j), Y14, Y15 \
-	VFMADD213PS TS(j), Y15, q \
-	VMOVUPS W(j), Y15 \
-	VMOVUPS A(j), Y14 \
-	VPMAXSD Y13, Y15, Y15 \
-	VFMADD231PS Y12, Y15, q \
-	VMULPS POWEROF2(j), Y14, Y15 \
-	VFMADD213PS Y15, Y14, q
-
-// For general gamma, log1p(e) alone.
-#define LOG1PWHOLE(j, q, m, MODULATE) \
-	VMOVUPS E(j), Y14 \
-	VMULPS EF(j), Y14, Y15 \
-	VFMADD213PS Y14, Y15, q
 
 // For gamma 2 with clip, with a better e^2.
 #define SOFTPLUSCLIP2(j, q, m, MODULATE) \
@@ -629,9 +607,6 @@ reduced:
 	VPAND Y15, t, t
 #define WEIGHTED(j, q, m, t) VMULPS m, t, t
 
-// For gamma 0:
-#define LOSSZERO(j, q, m, t) VPAND Y15, q, t
-#define WEIGHTEDZERO(j, q, m, t) VMULPS A(j), t, t
 
 // SLOPE: t of the slope's t + s*L and Y15 = s; ONE is 1 in the scale of e. Of e and 1, t is the one of
 // this side and s gamma times the other: slopeRight is slopeWrong * ONE. In: Y12 = ONE, Y13 =
@@ -715,7 +690,7 @@ reduced:
 	LEAVE(UNWIDEROW)
 #define NOTWIDE
 
-#define FINISH(WEIGHTED, UNWIDE) \
+#define FINISH(UNWIDE) \
 	IFSAFE(great) \
 	VMOVUPS K(const_kMagnitude), Y12 \
 	VBROADCASTSS frame_tinyGrad(FRAME), Y13 \
@@ -734,7 +709,7 @@ finish: \
 	LEAQ (OUT)(ADVANCE*4), OUT
 
 // GRAD: the losses, and the gradients.
-#define LOSSES(LOSS, LIMIT) \
+#define LOSSES(LIMIT) \
 	VMOVUPS K(const_kMagnitude), Y15 \
 	LEAVE(LOSS) \
 	FLUSH(Y8, Y9, Y10, Y11, LIMIT) \
@@ -746,22 +721,22 @@ finish: \
 	VMOVUPS params_slopeWrong(PARAMS), Y13
 
 #define GRADPLAIN \
-	LOSSES(LOSS, LIMITL) \
+	LOSSES(LIMITL) \
 	SLOPES(K(const_kOne)) \
 	LEAVE(SLOPEPLAIN) \
-	FINISH(WEIGHTED, NOTWIDE)
+	FINISH(NOTWIDE)
 
 #define GRADWIDE \
-	LOSSES(LOSS, NOLIMIT) \
+	LOSSES(NOLIMIT) \
 	SCALEL \
 	SLOPES(K(const_kWide)) \
 	LEAVE(SLOPEWIDE) \
-	FINISH(WEIGHTED, UNWIDE)
+	FINISH(UNWIDE)
 
 #define GRADANY \
-	LOSSES(LOSS, NOLIMIT) \
+	LOSSES(NOLIMIT) \
 	LEAVE(SLOPED) \
-	FINISH(WEIGHTED, UNWIDE)
+	FINISH(UNWIDE)
 
 #define SLOPESZERO \
 	VMOVUPS K(const_kWide), Y12 \
@@ -769,20 +744,20 @@ finish: \
 	LEAVE(SLOPEZERO)
 
 #define GRADZERO \
-	LOSSES(LOSSZERO, NOLIMIT) \
+	LOSSES(NOLIMIT) \
 	SLOPESZERO \
-	FINISH(WEIGHTEDZERO, UNWIDE)
+	FINISH(UNWIDE)
 
 #define GRADZEROCLIP \
-	LOSSES(LOSS, NOLIMIT) \
+	LOSSES(NOLIMIT) \
 	SLOPESZERO \
 	IFSAFE(unclamped) \
 	LEAVE(CLAMPED) \
 unclamped: \
-	FINISH(WEIGHTED, UNWIDE)
+	FINISH(UNWIDE)
 
 #define GRADCLIP \
-	LOSSES(LOSS, NOLIMIT) \
+	LOSSES(NOLIMIT) \
 	SCALEL \
 	SLOPES(K(const_kWide)) \
 	IFSAFE(unclamped) \
@@ -791,7 +766,7 @@ unclamped: \
 unclamped: \
 	LEAVE(SLOPEWIDE) \
 sloped: \
-	FINISH(WEIGHTED, UNWIDE)
+	FINISH(UNWIDE)
 
 // ---- A step entered, a step left, and both at once ----
 
@@ -815,9 +790,9 @@ sloped: \
 	OUT_
 
 // LEAVELAST: of the leaving step L in Y0-3 and a * q^gamma in Y4-7.
-#define LEAVELAST(T, DENOMINATOR, ONE, SOFTPLUS, MODULATE) \
+#define LEAVELAST(BEGIN, T, DENOMINATOR, ONE, SOFTPLUS, MODULATE) \
 	DENOMINATOR(NOTENTERED) \
-	LOGBEGIN \
+	BEGIN(LOGKEPT, E) \
 	LOG(const_kLogQ5) \
 	LOG(const_kLogQ4) \
 	LOGFACTOR(T) \
@@ -832,11 +807,11 @@ sloped: \
 
 // BOTH: both at once. A chain of dependent instructions is spread over the whole; the order is
 // measured.
-#define BOTH(WEIGHTS, CLAMP, ROUND, OUT_, LOGFIRST, ARG, T, DENOMINATOR, ONE, SOFTPLUS, MODULATE) \
+#define BOTH(WEIGHTS, CLAMP, ROUND, OUT_, LOGFIRST, ARG, BEGIN, T, DENOMINATOR, ONE, SOFTPLUS, MODULATE) \
 	VMOVUPS WEIGHTS(PARAMS), Y13 \
 	DECODE(0, Y4) \
 	DECODE(1, Y5) \
-	LOGBEGIN \
+	BEGIN(LOGFIRST, ARG) \
 	LOGFIRST(ARG, const_kLogQ5) \
 	DECODE(2, Y6) \
 	DECODE(3, Y7) \
@@ -904,7 +879,7 @@ TEXT tame<>(SB), NOSPLIT|NOFRAME, $0-0
 // is where a step is entered alone, beside another, and where none is: OUTFIRST, OUT_, OUTLAST.
 // The loop begins a cache line, so that its speed does not hang on what is before it: half a line further took .98 to
 // 1.01 of the time on a Zen 3.
-#define VARIANT(name, COEFS, WEIGHTS, CLAMP, ROUND, OUTFIRST, OUT_, OUTLAST, TAKE_, LOGFIRST, ARG, T, DENOMINATOR, ONE, SOFTPLUS, MODULATE, REST, MODE) \
+#define VARIANT(name, COEFS, WEIGHTS, CLAMP, ROUND, OUTFIRST, OUT_, OUTLAST, TAKE_, LOGFIRST, ARG, BEGIN, T, DENOMINATOR, ONE, SOFTPLUS, MODULATE, REST, MODE) \
 TEXT name<>(SB), NOSPLIT|NOFRAME, $0-0 \
 	LEAQ COEFS(SB), COEF \
 	ENTERFIRST(WEIGHTS, CLAMP, ROUND, OUTFIRST) \
@@ -923,7 +898,7 @@ advance: \
 	LEAQ (LOGITS)(ADVANCE*4), LOGITS \
 	ADDQ ADVANCE, LABELS \
 entering: \
-	BOTH(WEIGHTS, CLAMP, ROUND, OUT_, LOGFIRST, ARG, T, DENOMINATOR, ONE, SOFTPLUS, MODULATE) \
+	BOTH(WEIGHTS, CLAMP, ROUND, OUT_, LOGFIRST, ARG, BEGIN, T, DENOMINATOR, ONE, SOFTPLUS, MODULATE) \
 left: \
 	REST \
 	MODE \
@@ -946,7 +921,7 @@ enterLast: \
 last: \
 	OUTLAST \
 	TAKE_ \
-	LEAVELAST(T, DENOMINATOR, ONE, SOFTPLUS, MODULATE) \
+	LEAVELAST(BEGIN, T, DENOMINATOR, ONE, SOFTPLUS, MODULATE) \
 	JMP left \
 huge: \
 	CALL tame<>(SB) \
@@ -955,20 +930,20 @@ huge: \
 	RET
 
 #define PLAIN(sum, each, grad, DENOMINATOR, MODULATE) \
-	VARIANT(sum, ·coefAVX2, params_weight, CLAMP, ROUNDPLAIN, OUTPLAIN, OUTPLAIN, NOOUT, KEPT, LOGKEPT, E, FACTORPLAIN, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUES, SUM) \
-	VARIANT(each, ·coefAVX2, params_weight, CLAMP, ROUNDPLAIN, OUTPLAIN, OUTPLAIN, NOOUT, KEPT, LOGKEPT, E, FACTORPLAIN, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUES, EACHPLAIN) \
-	VARIANT(grad, ·coefAVX2, params_signedWeight, CLAMP, ROUNDPLAIN, OUTPLAIN, OUTPLAIN, NOOUT, TAKEPLAIN, LOGM, E, FACTORPLAIN, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, DONE, GRADPLAIN)
+	VARIANT(sum, ·coefAVX2, params_weight, CLAMP, ROUNDPLAIN, OUTPLAIN, OUTPLAIN, NOOUT, KEPT, LOGKEPT, E, LOGBEGIN, FACTORPLAIN, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUES, SUM) \
+	VARIANT(each, ·coefAVX2, params_weight, CLAMP, ROUNDPLAIN, OUTPLAIN, OUTPLAIN, NOOUT, KEPT, LOGKEPT, E, LOGBEGIN, FACTORPLAIN, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, VALUES, EACHPLAIN) \
+	VARIANT(grad, ·coefAVX2, params_signedWeight, CLAMP, ROUNDPLAIN, OUTPLAIN, OUTPLAIN, NOOUT, TAKEPLAIN, LOGM, E, LOGBEGIN, FACTORPLAIN, DENOMINATOR, K(const_kOne), SOFTPLUSPLAIN, MODULATE, DONE, GRADPLAIN)
 
-#define WIDE(sum, each, grad, DENOMINATOR, SOFTPLUS, MODULATE, VALUES, GRAD) \
-	VARIANT(sum, ·coefWideAVX2, params_weight, CLAMP, ROUNDWIDE, OUTWIDE, OUTWIDE, NOOUT, KEPT, LOGKEPT, EF, FACTORWIDE, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, VALUES, SUM) \
-	VARIANT(each, ·coefWideAVX2, params_weight, CLAMP, ROUNDWIDE, OUTWIDE, OUTWIDE, NOOUT, KEPT, LOGKEPT, EF, FACTORWIDE, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, VALUES, EACHWIDE) \
-	VARIANT(grad, ·coefWideAVX2, params_signedWeight, CLAMP, ROUNDWIDE, OUTWIDE, OUTWIDE, NOOUT, TAKEWIDE, LOGM, EF, FACTORWIDE, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, DONE, GRAD)
+#define WIDE(sum, each, grad, COEFS, BEGIN, DENOMINATOR, SOFTPLUS, MODULATE, VALUES, GRAD) \
+	VARIANT(sum, COEFS, params_weight, CLAMP, ROUNDWIDE, OUTWIDE, OUTWIDE, NOOUT, KEPT, LOGKEPT, EF, BEGIN, FACTORWIDE, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, VALUES, SUM) \
+	VARIANT(each, COEFS, params_weight, CLAMP, ROUNDWIDE, OUTWIDE, OUTWIDE, NOOUT, KEPT, LOGKEPT, EF, BEGIN, FACTORWIDE, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, VALUES, EACHWIDE) \
+	VARIANT(grad, COEFS, params_signedWeight, CLAMP, ROUNDWIDE, OUTWIDE, OUTWIDE, NOOUT, TAKEWIDE, LOGM, EF, BEGIN, FACTORWIDE, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, DONE, GRAD)
 
 // LATER: REST comes before the loss.
-#define LATER(sum, each, grad, CLAMP, OUTFIRST, OUT_, OUTLAST, DENOMINATOR, SOFTPLUS, MODULATE, REST, RESTGRAD, GRAD) \
-	VARIANT(sum, ·coefWideAVX2, params_weight, CLAMP, ROUNDWIDE, OUTFIRST, OUT_, OUTLAST, TAKEWIDE, LOGM, EF, FACTORWIDE, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, REST, LATERSUM) \
-	VARIANT(each, ·coefWideAVX2, params_weight, CLAMP, ROUNDWIDE, OUTFIRST, OUT_, OUTLAST, TAKEWIDE, LOGM, EF, FACTORWIDE, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, REST, LATEREACH) \
-	VARIANT(grad, ·coefWideAVX2, params_signedWeight, CLAMP, ROUNDWIDE, OUTFIRST, OUT_, OUTLAST, TAKEWIDE, LOGM, EF, FACTORWIDE, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, RESTGRAD, GRAD)
+#define LATER(sum, each, grad, COEFS, BEGIN, CLAMP, OUTFIRST, OUT_, OUTLAST, DENOMINATOR, SOFTPLUS, MODULATE, REST, RESTGRAD, GRAD) \
+	VARIANT(sum, COEFS, params_weight, CLAMP, ROUNDWIDE, OUTFIRST, OUT_, OUTLAST, TAKEWIDE, LOGM, EF, BEGIN, FACTORWIDE, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, REST, LATERSUM) \
+	VARIANT(each, COEFS, params_weight, CLAMP, ROUNDWIDE, OUTFIRST, OUT_, OUTLAST, TAKEWIDE, LOGM, EF, BEGIN, FACTORWIDE, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, REST, LATEREACH) \
+	VARIANT(grad, COEFS, params_signedWeight, CLAMP, ROUNDWIDE, OUTFIRST, OUT_, OUTLAST, TAKEWIDE, LOGM, EF, BEGIN, FACTORWIDE, DENOMINATOR, K(const_kWide), SOFTPLUS, MODULATE, RESTGRAD, GRAD)
 
 #define LATERSUM \
 	VALUES \
@@ -984,17 +959,17 @@ PLAIN(plain2Sum, plain2Each, plain2Grad, BYSECOND, MODULATE)
 PLAIN(plain3Sum, plain3Each, plain3Grad, BYTHIRD, MODULATE3)
 PLAIN(plain4Sum, plain4Each, plain4Grad, BYFOURTH, MODULATE4)
 
-// DENOMINATOR, SOFTPLUS, MODULATE, VALUES (of sum and each) and GRAD (of grad).
-WIDE(wide0Sum, wide0Each, wide0Grad, BYNONE, SOFTPLUSZERO, NOMODULATE, DONE, GRADZERO)
-WIDE(wide05Sum, wide05Each, wide05Grad, BYHALF, SOFTPLUSWIDE, NOMODULATE, VALUES, GRADWIDE)
-WIDE(wide1Sum, wide1Each, wide1Grad, BYFIRST, SOFTPLUSWIDE, MODULATE, VALUES, GRADWIDE)
+// COEFS, BEGIN, DENOMINATOR, SOFTPLUS, MODULATE, VALUES (of sum and each) and GRAD (of grad).
+WIDE(wide0Sum, wide0Each, wide0Grad, ·coefFineAVX2, LOGBEGINFINE, BYZEROTH, SOFTPLUSWIDE, NOMODULATE, VALUES, GRADZERO)
+WIDE(wide05Sum, wide05Each, wide05Grad, ·coefFineAVX2, LOGBEGINFINE, BYHALF, SOFTPLUSWIDE, NOMODULATE, VALUES, GRADWIDE)
+WIDE(wide1Sum, wide1Each, wide1Grad, ·coefFineAVX2, LOGBEGINFINE, BYFIRST, SOFTPLUSWIDE, MODULATE, VALUES, GRADWIDE)
 
-// CLAMP, OUTFIRST, OUT_, OUTLAST, DENOMINATOR, SOFTPLUS, MODULATE, REST, RESTGRAD, GRAD.
-LATER(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, OUTWHOLE, KEEPT, KEEPNONE, BYNONE, LOG1PWHOLE, NOMODULATE, POWERED, POWEREDSLOPE, GRADANY)
-LATER(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, OUTWIDE, OUTWIDE, NOOUT, BYZEROTH, SOFTPLUSWIDE, NOMODULATE, CLIP, CLIP, GRADZEROCLIP)
-LATER(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, OUTWIDE, OUTWIDE, NOOUT, BYFIRST, SOFTPLUSWIDE, MODULATE, CLIP, CLIP, GRADCLIP)
-LATER(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, OUTCLIP2, OUTCLIP2, NOOUT, BYSECONDWIDE, SOFTPLUSCLIP2, MODULATE, CLIP, CLIP, GRADCLIP)
-LATER(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, OUTWHOLE, KEEPT, KEEPNONE, BYNONE, LOG1PWHOLE, NOMODULATE, POWEREDCLIP, POWEREDCLIP, GRADCLIP)
+// COEFS, BEGIN, CLAMP, OUTFIRST, OUT_, OUTLAST, DENOMINATOR, SOFTPLUS, MODULATE, REST, RESTGRAD, GRAD.
+LATER(wideAnySum, wideAnyEach, wideAnyGrad, ·coefWideAVX2, LOGBEGIN, CLAMP, OUTWIDE, KEEPT, KEEPNONE, BYNONE, LOG1PWIDE, NOMODULATE, POWERED, POWEREDSLOPE, GRADANY)
+LATER(clip0Sum, clip0Each, clip0Grad, ·coefFineAVX2, LOGBEGINFINE, CLAMPCLIP, OUTWIDE, OUTWIDE, NOOUT, BYZEROTH, SOFTPLUSWIDE, NOMODULATE, CLIP, CLIP, GRADZEROCLIP)
+LATER(clip1Sum, clip1Each, clip1Grad, ·coefFineAVX2, LOGBEGINFINE, CLAMPCLIP, OUTWIDE, OUTWIDE, NOOUT, BYFIRST, SOFTPLUSWIDE, MODULATE, CLIP, CLIP, GRADCLIP)
+LATER(clip2Sum, clip2Each, clip2Grad, ·coefWideAVX2, LOGBEGIN, CLAMPCLIP, OUTCLIP2, OUTCLIP2, NOOUT, BYSECONDWIDE, SOFTPLUSCLIP2, MODULATE, CLIP, CLIP, GRADCLIP)
+LATER(clipAnySum, clipAnyEach, clipAnyGrad, ·coefWideAVX2, LOGBEGIN, CLAMPCLIP, OUTWIDE, KEEPT, KEEPNONE, BYNONE, LOG1PWIDE, NOMODULATE, POWEREDCLIP, POWEREDCLIP, GRADCLIP)
 
 #include "variants.h"
 

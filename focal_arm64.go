@@ -76,8 +76,8 @@ func archScatter(dst, src []float32, stride int)
 //go:noescape
 func stage(f *frame, j *job, i, end int)
 
-// coefNEON and coefWideNEON are coef and coefWide, each number once for every lane.
-var coefNEON, coefWideNEON = everyLane(coef), everyLane(coefWide)
+// coefNEON, coefWideNEON and coefFineNEON are coef, coefWide and coefFine, each number once for every lane.
+var coefNEON, coefWideNEON, coefFineNEON = everyLane(coef), everyLane(coefWide), everyLane(coefFine)
 
 func everyLane(coef [numCoef]float32) (t [numCoef][4]float32) {
 	for i, c := range coef {

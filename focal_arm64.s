@@ -228,20 +228,8 @@ within:
 	ROWS(VFMUL, P, P, P) \
 	ROWS(VFMUL, P, Q, X)
 
-// OUTWIDE: X = e times 2^64, the sum of Y and, in slots, 2^(n+64), and E = e, raised to 2^-27, for t in
-// X and n in P. Clobbers P, Q, T.
+// OUTWIDE: X = Y = e times 2^64, and E = e, raised to 2^-27, for t in X and n in P. Clobbers P, T.
 #define OUTWIDE \
-	CONST(const_kWideBits, T1) \
-	CONST(const_kLeastWide, T2) \
-	ROWSM(VSHL, 23, P, P) \
-	STORE(P, 0, 16, SLOTS) \
-	ROWS(VFMUL, P, X, Y) \
-	ROWS(VFADD, P, Y, X) \
-	ROWSM(VSMAX, T2, X, E) \
-	ROWSM(VSUB, T1, E, E)
-
-// OUTWHOLE: OUTWIDE where L does not take e in parts; Y is e times 2^64 too.
-#define OUTWHOLE \
 	CONST(const_kOne, T0) \
 	CONST(const_kWideBits, T1) \
 	CONST(const_kLeastWide, T2) \
@@ -262,7 +250,7 @@ within:
 	ROWSM(VSUB, T1, Y, Y) \
 	ROWS(VADD, Y, Q, Q) \
 	STORE(Q, 64, 16, SLOTS) \
-	OUTWHOLE
+	OUTWIDE
 
 // ---- Leaving a step ----
 
@@ -357,6 +345,18 @@ within:
 	COPY(const_kLogQ5, Q) \
 	ROWSM(VFMLA, P, E, Q) \
 	LOGSTEP(const_kLogQ4, Q, P) \
+	LOGEND(FACTOR)
+
+// LOGFINE begins a step earlier.
+#define LOGFINE(FACTOR) \
+	CONST(const_kLogQ7, P) \
+	COPY(const_kLogQ6, Q) \
+	ROWSM(VFMLA, P, E, Q) \
+	LOGSTEP(const_kLogQ5, Q, T) \
+	LOGSTEP(const_kLogQ4, T, P) \
+	LOGEND(FACTOR)
+
+#define LOGEND(FACTOR) \
 	FACTOR \
 	COPY(const_kLogQ3, T) \
 	ROWS(VFMLA, P, Q, T) \
@@ -375,11 +375,11 @@ within:
 	ROWSM(VSMAX, T0, W, P) \
 	ROWS(VFADD, P, l, l)
 
-// LOG1PWHOLE: Y = log1p(e) times 2^64. SQUARE: T = e^2 times 2^64, for gamma 2 with clip from its slot. Clobbers P, Q, T.
+// LOG1PWIDE: Y = log1p(e) times 2^64. SQUARE: T = e^2 times 2^64, for gamma 2 with clip from its slot. Clobbers P, Q, T.
 #define SQUAREE ROWS(VFMUL, X, E, T)
 #define SQUARECLIP2 LOAD(LDRQ, 64, 16, SLOTS, T)
 
-#define LOG1PWHOLE(SQUARE) \
+#define LOG1PWIDE(LOG, SQUARE) \
 	LOG(FACTORWIDE) \
 	SQUARE \
 	ROWS(VFMLA, Q, T, Y)
@@ -392,23 +392,9 @@ within:
 	ROWSM(VFMUL, T1, P, P) \
 	ROWS(VFADD, P, Y, Y)
 
-#define SOFTPLUSWIDE \
-	LOG1PWHOLE(SQUAREE) \
-	LOAD(LDRQ, 0, 16, SLOTS, P) \
-	ROWS(VFADD, P, Y, Y) \
+#define SOFTPLUSFINE \
+	LOG1PWIDE(LOGFINE, SQUAREE) \
 	ADDW
-
-// SOFTPLUSZERO: for gamma 0, P = A*L from L - 2^n, as A*2^n is exact, with e*(2^n + t*2^n) for e^2. Clobbers Y, Q, T.
-#define SOFTPLUSZERO \
-	LOG(FACTORWIDE) \
-	LOAD(LDRQ, 0, 16, SLOTS, T) \
-	ROWS(VFMUL, E, T, T) \
-	ROWS(VFMLA, E, Y, T) \
-	ROWS(VFMLA, Q, T, Y) \
-	ADDW \
-	LOAD(LDRQ, 0, 16, SLOTS, P) \
-	ROWS(VFMUL, A, P, P) \
-	ROWS(VFMLA, A, Y, P)
 
 // CLIP: clamps L to the bounds of the label; Q = mask of where it was not. Clobbers P, T.
 #define CLIP \
@@ -423,11 +409,11 @@ within:
 	MOVE(P, Y)
 
 #define SOFTPLUSCLIP \
-	SOFTPLUSWIDE \
+	SOFTPLUSFINE \
 	CLIP
 
 #define SOFTPLUSCLIP2 \
-	LOG1PWHOLE(SQUARECLIP2) \
+	LOG1PWIDE(LOG, SQUARECLIP2) \
 	ADDW \
 	CLIP
 
@@ -474,7 +460,7 @@ within:
 	LOAD(LDRQ, 64, 16, SLOTS, E)
 
 #define SOFTPLUSANY \
-	LOG1PWHOLE(SQUAREE) \
+	LOG1PWIDE(LOG, SQUAREE) \
 	POWER \
 	ADDW
 
@@ -486,7 +472,6 @@ within:
 // gradients. Clobbers T.
 #define WEIGHT ROWS(VFMUL, A, Y, P)
 #define WEIGHTE ROWS(VFMUL, A, E, P)
-#define NOWEIGHT
 #define NOABS
 #define ABS ROWS2(VFABS, P, P)
 #define NOTTINY(v, t) \
@@ -690,23 +675,23 @@ huge: \
 	VARIANT(each, ·coefNEON, NOSIGN, CLAMP, const_kMagic, OUTPLAIN, MODULATE, SOFTPLUSPLAIN(NOTHING, E), WEIGHTE, NOABS, NOTHING, REWIND, EACHPLAIN) \
 	VARIANT(grad, ·coefNEON, SIGN, CLAMP, const_kMagic, OUTPLAIN, MODULATE, SOFTPLUSPLAIN(KEEPE, Y), WEIGHT, ABS, TOTAL, ACCUMULATE, GRADPLAIN)
 
-#define WIDE(sum, each, grad, CLAMP, OUT_, MODULATE, SOFTPLUS, WEIGHT, GRAD) \
-	VARIANT(sum, ·coefWideNEON, NOSIGN, CLAMP, const_kMagicWide, OUT_, MODULATE, SOFTPLUS, WEIGHT, NOABS, TOTAL, ACCUMULATE, NOTHING) \
-	VARIANT(each, ·coefWideNEON, NOSIGN, CLAMP, const_kMagicWide, OUT_, MODULATE, SOFTPLUS, WEIGHT, NOABS, NOTHING, REWIND, EACHWIDE) \
-	VARIANT(grad, ·coefWideNEON, SIGN, CLAMP, const_kMagicWide, OUT_, MODULATE, SOFTPLUS, WEIGHT, ABS, TOTAL, ACCUMULATE, GRAD)
+#define WIDE(sum, each, grad, COEFS, CLAMP, OUT_, MODULATE, SOFTPLUS, WEIGHT, GRAD) \
+	VARIANT(sum, COEFS, NOSIGN, CLAMP, const_kMagicWide, OUT_, MODULATE, SOFTPLUS, WEIGHT, NOABS, TOTAL, ACCUMULATE, NOTHING) \
+	VARIANT(each, COEFS, NOSIGN, CLAMP, const_kMagicWide, OUT_, MODULATE, SOFTPLUS, WEIGHT, NOABS, NOTHING, REWIND, EACHWIDE) \
+	VARIANT(grad, COEFS, SIGN, CLAMP, const_kMagicWide, OUT_, MODULATE, SOFTPLUS, WEIGHT, ABS, TOTAL, ACCUMULATE, GRAD)
 
 PLAIN(plain15Sum, plain15Each, plain15Grad, MODULATE15)
 PLAIN(plain2Sum, plain2Each, plain2Grad, MODULATE2)
 PLAIN(plain3Sum, plain3Each, plain3Grad, MODULATE3)
 PLAIN(plain4Sum, plain4Each, plain4Grad, MODULATE4)
-WIDE(wide0Sum, wide0Each, wide0Grad, CLAMP, OUTWIDE, NOTHING, SOFTPLUSZERO, NOWEIGHT, GRADZERO)
-WIDE(wide05Sum, wide05Each, wide05Grad, CLAMP, OUTWIDE, MODULATE05, SOFTPLUSWIDE, WEIGHT, GRADWIDE)
-WIDE(wide1Sum, wide1Each, wide1Grad, CLAMP, OUTWIDE, MODULATE1, SOFTPLUSWIDE, WEIGHT, GRADWIDE)
-WIDE(wideAnySum, wideAnyEach, wideAnyGrad, CLAMP, OUTWHOLE, NOTHING, SOFTPLUSANY, WEIGHT, GRADWIDE)
-WIDE(clip0Sum, clip0Each, clip0Grad, CLAMPCLIP, OUTWIDE, NOTHING, SOFTPLUSCLIP, WEIGHT, GRADZEROCLIP)
-WIDE(clip1Sum, clip1Each, clip1Grad, CLAMPCLIP, OUTWIDE, MODULATE1, SOFTPLUSCLIP, WEIGHT, GRADCLIP)
-WIDE(clip2Sum, clip2Each, clip2Grad, CLAMPCLIP, OUTCLIP2, MODULATE2CLIP, SOFTPLUSCLIP2, WEIGHT, GRADCLIP)
-WIDE(clipAnySum, clipAnyEach, clipAnyGrad, CLAMPCLIP, OUTWHOLE, NOTHING, SOFTPLUSCLIPANY, WEIGHT, GRADCLIP)
+WIDE(wide0Sum, wide0Each, wide0Grad, ·coefFineNEON, CLAMP, OUTWIDE, NOTHING, SOFTPLUSFINE, WEIGHT, GRADZERO)
+WIDE(wide05Sum, wide05Each, wide05Grad, ·coefFineNEON, CLAMP, OUTWIDE, MODULATE05, SOFTPLUSFINE, WEIGHT, GRADWIDE)
+WIDE(wide1Sum, wide1Each, wide1Grad, ·coefFineNEON, CLAMP, OUTWIDE, MODULATE1, SOFTPLUSFINE, WEIGHT, GRADWIDE)
+WIDE(wideAnySum, wideAnyEach, wideAnyGrad, ·coefWideNEON, CLAMP, OUTWIDE, NOTHING, SOFTPLUSANY, WEIGHT, GRADWIDE)
+WIDE(clip0Sum, clip0Each, clip0Grad, ·coefFineNEON, CLAMPCLIP, OUTWIDE, NOTHING, SOFTPLUSCLIP, WEIGHT, GRADZEROCLIP)
+WIDE(clip1Sum, clip1Each, clip1Grad, ·coefFineNEON, CLAMPCLIP, OUTWIDE, MODULATE1, SOFTPLUSCLIP, WEIGHT, GRADCLIP)
+WIDE(clip2Sum, clip2Each, clip2Grad, ·coefWideNEON, CLAMPCLIP, OUTCLIP2, MODULATE2CLIP, SOFTPLUSCLIP2, WEIGHT, GRADCLIP)
+WIDE(clipAnySum, clipAnyEach, clipAnyGrad, ·coefWideNEON, CLAMPCLIP, OUTWIDE, NOTHING, SOFTPLUSCLIPANY, WEIGHT, GRADCLIP)
 
 #include "variants.h"
 

@@ -43,15 +43,14 @@
 #define SLOT 512
 #define NM(j) (0+64*j)(KEPT) // n in the low bits
 #define IN(j) (256+8*j)(KEPT) // clip: columns where L was not clamped
-#define TS(j) (320+64*j)(KEPT) // wide: e - 2^n of the leaving step, times 2^64
-#define S(j) (576+64*j)(KEPT) // and 2^(n+64); general gamma: e times 2^64
-#define SQUAREE(j) (832+64*j)(KEPT) // gamma 2 with clip: e^2, times 2^64; general gamma: of the entering step, r^2
-#define LASTLOGITS 1088(KEPT) // where the last step is: in place if it is whole, else in TAIL
-#define LASTLABELS 1096(KEPT)
-#define LASTOUT 1104(KEPT)
-#define OLDTINY 1112(KEPT) // of the step before the one to leave, until its ADDUP
-#define TAIL(j) (1152+64*j)(KEPT)
-#define TAILLABELS 1408(KEPT)
+#define E(j) (320+64*j)(KEPT) // general gamma: e of the leaving step, times 2^64
+#define SQUAREE(j) (576+64*j)(KEPT) // gamma 2 with clip: e^2, times 2^64; general gamma: of the entering step, r^2
+#define LASTLOGITS 832(KEPT) // where the last step is: in place if it is whole, else in TAIL
+#define LASTLABELS 840(KEPT)
+#define LASTOUT 848(KEPT)
+#define OLDTINY 856(KEPT) // of the step before the one to leave, until its ADDUP
+#define TAIL(j) (896+64*j)(KEPT)
+#define TAILLABELS 1152(KEPT)
 
 #define K(k) (4*k)(COEF)
 
@@ -186,8 +185,7 @@ within:
 	ENTER(FACTORKEPTROW)
 #define EXPENDKEPT(j, r, p, e, low, u) VFMADD132PS SQUAREE(j), r, p
 
-// OUT: from t = exp(r) - 1, e and e^2 (plain), or e as an argument, e times 2^64 and what it is the
-// sum of (wide). Clobbers y (plain) or t (wide).
+// OUT: from t = exp(r) - 1, e and e^2 (plain), or e as an argument, and e times 2^64 (wide). Clobbers y (plain).
 #define ONEPLUS(j, x, t, e, low, y) VADDPS ONE, t, y
 #define POWEROF2(j, x, t, e, low, y) VPSLLD $23, NM(j), e
 #define TWOPLUSROW(j, x, t, e, low, y) VADDPS Z29, t, low
@@ -208,13 +206,6 @@ within:
 	ENTER(SCALEDTWICE) \
 	ENTER(SCALED)
 
-#define POWEROF2WIDE(j, x, t, e, low, y) \
-	VPSLLD $23, NM(j), low \
-	VMOVUPS low, S(j)
-#define SCALEDWIDE(j, x, t, e, low, y) \
-	VMULPS low, t, t \
-	VMOVUPS t, TS(j)
-#define WHOLE(j, x, t, e, low, y) VADDPS t, low, low
 #define LEASTWIDE(j, x, t, e, low, y) VPMAXSD Z29, low, e
 #define UNWIDE(j, x, t, e, low, y) VPSUBD Z29, e, e
 
@@ -225,22 +216,16 @@ within:
 	CONST(K(const_kWideBits)) \
 	ENTER(UNWIDE)
 
-#define OUTWIDE \
-	ENTER(POWEROF2WIDE) \
-	ENTER(SCALEDWIDE) \
-	ENTER(WHOLE) \
-	EOFWIDE
-
-// OUTWHOLE: OUTWIDE where L does not take e in parts. OUTWHOLEKEPT keeps e times 2^64 in place of 2^n.
-#define WHOLEROW(j, x, t, e, low, y) \
+#define WHOLE(j, x, t, e, low, y) \
 	VPSLLD $23, NM(j), low \
 	VFMADD213PS low, t, low
-#define OUTWHOLE \
-	ENTER(WHOLEROW) \
+#define OUTWIDE \
+	ENTER(WHOLE) \
 	EOFWIDE
-#define KEPTWHOLE(j, x, t, e, low, y) VMOVUPS low, S(j)
-#define OUTWHOLEKEPT \
-	ENTER(WHOLEROW) \
+// OUTKEPT keeps e times 2^64 besides.
+#define KEPTWHOLE(j, x, t, e, low, y) VMOVUPS low, E(j)
+#define OUTKEPT \
+	ENTER(WHOLE) \
 	ENTER(KEPTWHOLE) \
 	EOFWIDE
 
@@ -257,7 +242,7 @@ within:
 	CONST(K(const_kLeastSquareN)) \
 	VBROADCASTSS K(const_kSquareWide), Z31 \
 	ENTER(SCALEDSQUARE) \
-	OUTWHOLE
+	OUTWIDE
 
 // ---- Leaving a step, row by row ----
 
@@ -272,6 +257,12 @@ within:
 #define LOG(k) \
 	CONST(K(k)) \
 	LEAVE(LOGROW)
+
+// LOGBEGINFINE begins a step earlier.
+#define LOGBEGINFINE \
+	CONST(K(const_kLogQ7)) \
+	LEAVE(LOGQ6) \
+	LOG(const_kLogQ6)
 
 #define LOGFACTORROW(j, q, e, low, m, u, x, right) \
 	VADDPS.BCST K(const_kLogShift), low, Z31 \
@@ -376,23 +367,8 @@ within:
 // With clip and gamma 2, e^2 is at hand.
 #define TAKESQUARE(j, q, e, eW, m, u, x, right) VMOVUPS SQUAREE(j), u
 #define SQUARECLIP1 LEAVE(TAKESQUARE)
-#define WIDELOG(j, q, e, eW, m, u, x, right) \
-	VFMADD213PS TS(j), u, q \
-	VADDPS S(j), q, q
+#define WIDELOG(j, q, e, eW, m, u, x, right) VFMADD213PS eW, u, q
 #define WIDE2 LEAVE(WIDELOG)
-#define WHOLELOG(j, q, e, eW, m, u, x, right) VFMADD213PS eW, u, q
-#define WHOLE2 LEAVE(WHOLELOG)
-// For gamma 0, e*(2^n + t*2^n) for e^2; and q = a*L from L - 2^n, as a*2^n is exact.
-#define ZEROSQUARE(j, q, e, eW, m, u, x, right) \
-	VMULPS S(j), e, u \
-	VFMADD231PS TS(j), e, u
-#define ZERO1 LEAVE(ZEROSQUARE)
-#define ZEROLOG(j, q, e, eW, m, u, x, right) VFMADD213PS TS(j), u, q
-#define ZERO2 LEAVE(ZEROLOG)
-#define ZEROEND(j, q, e, eW, m, u, x, right) \
-	VMULPS S(j), m, u \
-	VFMADD213PS u, m, q
-#define ZERO5 LEAVE(ZEROEND)
 #define WRONGW(j, q, e, eW, m, u, x, right) VPMAXSD W(j), Z29, u
 #define WIDE3 \
 	ZERO \
@@ -515,7 +491,7 @@ bounded: \
 	WIDE3 \
 	WIDE4
 
-// The loss u = q * m, or for gamma 0 q, 0 where that is tiny, and what a mode does besides. The losses of a step
+// The loss u = q * m, 0 where that is tiny, and what a mode does besides. The losses of a step
 // are added up while the next one is left: LOSS to ADDUP are spread over that. m is
 // free after LOSS.
 #define PRODUCT(j, q, e, low, m, u, x, right) \
@@ -524,11 +500,6 @@ bounded: \
 #define LOSS \
 	CONST(K(const_kMagnitude)) \
 	LEAVE(PRODUCT)
-
-#define PRODUCTZERO(j, q, e, low, m, u, x, right) VPANDD Z29, q, u
-#define LOSSZERO \
-	CONST(K(const_kMagnitude)) \
-	LEAVE(PRODUCTZERO)
 
 #define NONE(j, q, e, low, m, u, x, right) \
 	VPXORD q, q, q \
@@ -597,7 +568,7 @@ tinyLosses: \
 	VMULPS Z29, u, u \
 	VMOVUPS u, (64*j)(OUT)
 
-#define WRITE(LOSS, EACH) \
+#define WRITE(EACH) \
 	LOSS \
 	UNLESS(TINY, flushed) \
 	LEAVE(FLUSH) \
@@ -606,9 +577,8 @@ flushed: \
 	VBROADCASTSS K(const_kUnwide), Z31 \
 	LEAVE(EACH)
 
-#define EACHESPLAIN WRITE(LOSS, EACHPLAIN)
-#define EACHESWIDE WRITE(LOSS, EACHWIDE)
-#define EACHESZERO WRITE(LOSSZERO, EACHWIDE)
+#define EACHESPLAIN WRITE(EACHPLAIN)
+#define EACHESWIDE WRITE(EACHWIDE)
 
 // SLOPE1 to SLOPE4: x = t of the slope's t + s*L, u = s, and all of it in x, if s is not 0. Clobber low. Those of
 // gamma 1, 2, 3 and 4 have the mask of the right side still, the others make it here. The plain ones:
@@ -653,7 +623,7 @@ flushed: \
 	SLOPEWIDE1
 
 // For general gamma: e and e times 2^64 anew, as POWER clobbers them.
-#define TAKEWHOLE(j, q, e, eW, m, u, x, right) VMOVUPS S(j), eW
+#define TAKEWHOLE(j, q, e, eW, m, u, x, right) VMOVUPS E(j), eW
 #define SLOPEANY1 \
 	LEAVE(TAKEWHOLE) \
 	EOFWIDE \
@@ -763,10 +733,10 @@ finished:
 
 // LEAVELAST: L and m of the leaving step; the losses of the one before are added up. D1 to D4 are the steps of DENOMINATOR
 // and DIVIDE, T is LOGFACTOR, L1 to L5 are those of SOFTPLUS and MODULATE.
-#define LEAVELAST(LOSS, ADDUP1, ADDUP2, D1, D2, D3, D4, T, L1, L2, L3, L4, L5) \
+#define LEAVELAST(LOSS, ADDUP1, ADDUP2, LOGBEGIN_, D1, D2, D3, D4, T, L1, L2, L3, L4, L5) \
 	LOSS \
 	ADDUP1(tinyLast, addedLast) \
-	LOGBEGIN \
+	LOGBEGIN_ \
 	D1 \
 	LOG(const_kLogQ5) \
 	ADDUP2 \
@@ -785,7 +755,7 @@ finished:
 	L5
 
 // BOTH: both at once. The order is measured on a Zen 5: what takes longest, from logit to e, goes ahead of the rest.
-#define BOTH(LOSS, ADDUP1, ADDUP2, CLAMP, ROUND, D1, D2, D3, D4, T, L1, L2, L3, L4, L5) \
+#define BOTH(LOSS, ADDUP1, ADDUP2, CLAMP, ROUND, LOGBEGIN_, D1, D2, D3, D4, T, L1, L2, L3, L4, L5) \
 	LOGIT \
 	LOSS \
 	LIMIT(CLAMP, within) \
@@ -794,7 +764,7 @@ finished:
 	ROUND \
 	ENTER(SPLIT) \
 	REDUCE(const_kLn2HiNeg) \
-	LOGBEGIN \
+	LOGBEGIN_ \
 	LOG(const_kLogQ5) \
 	LOG(const_kLogQ4) \
 	REDUCE(const_kLn2LoNeg) \
@@ -823,10 +793,10 @@ finished:
 
 // BOTHPOWER: the same for general gamma, where log1p(e) and then the power take longest. The power is L3 of the last
 // step; here it is spread.
-#define BOTHPOWER(LOSS, ADDUP1, ADDUP2, CLAMP, ROUND, D1, D2, D3, D4, T, L1, L2, L3, L4, L5) \
+#define BOTHPOWER(LOSS, ADDUP1, ADDUP2, CLAMP, ROUND, LOGBEGIN_, D1, D2, D3, D4, T, L1, L2, L3, L4, L5) \
 	LOSS \
 	ADDUP1(tinyLosses, addedLosses) \
-	LOGBEGIN \
+	LOGBEGIN_ \
 	LOG(const_kLogQ5) \
 	ADDUP2 \
 	LOG(const_kLogQ4) \
@@ -886,7 +856,7 @@ TEXT tame<>(SB), NOSPLIT|NOFRAME, $0-0
 
 // A variant: returns the steps left in STEPS, 0 unless it met a special logit. OUT_ after the last step
 // is for nothing, as there is no next.
-#define VARIANT(name, COEFS, BOTH, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUND, D1, D2, D3, D4, T, L1, L2, L3, L4, L5, REST, MODE, OUT_, AFTER) \
+#define VARIANT(name, COEFS, BOTH, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUND, LOGBEGIN_, D1, D2, D3, D4, T, L1, L2, L3, L4, L5, REST, MODE, OUT_, AFTER) \
 TEXT name<>(SB), NOSPLIT|NOFRAME, $0-0 \
 	LEAQ COEFS(SB), COEF \
 	ENTERFIRST(CLAMP, ROUND) \
@@ -906,7 +876,7 @@ usual: \
 	ADDQ $64, LABELS \
 	ADDQ $256, LOGITS \
 entering: \
-	BOTH(LOSS, ADDUP1, ADDUP2, CLAMP, ROUND, D1, D2, D3, D4, T, L1, L2, L3, L4, L5) \
+	BOTH(LOSS, ADDUP1, ADDUP2, CLAMP, ROUND, LOGBEGIN_, D1, D2, D3, D4, T, L1, L2, L3, L4, L5) \
 left: \
 	REST \
 	MODE \
@@ -936,19 +906,19 @@ ending: \
 last: \
 	MOVQ LASTOUT, OUT \
 	MOVQ LASTLABELS, OLDLABELS \
-	LEAVELAST(LOSS, ADDUP1, ADDUP2, D1, D2, D3, D4, T, L1, L2, L3, L4, L5) \
+	LEAVELAST(LOSS, ADDUP1, ADDUP2, LOGBEGIN_, D1, D2, D3, D4, T, L1, L2, L3, L4, L5) \
 	ENTER(NOTENTERED) \
 	JMP left
 
 #define PLAIN(sum, each, grad, D1, D2, D3, D4, L3, L4, L5, SLOPES) \
-	VARIANT(sum, ·coef, BOTH, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDPLAIN, D1, D2, D3, D4, LOGFACTOR, DONE, PLAIN2, L3, L4, L5, DONE, DONE, OUTPLAIN, DONE) \
-	VARIANT(each, ·coef, BOTH, DONE, NOADDUP1, NOADDUP2, NOTINY, CLAMP, ROUNDPLAIN, D1, D2, D3, D4, LOGFACTOR, DONE, PLAIN2, L3, L4, L5, DONE, EACHESPLAIN, OUTPLAIN, DONE) \
-	VARIANT(grad, ·coef, BOTH, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDPLAIN, D1, D2, D3, D4, LOGFACTOR, DONE, PLAIN2, L3, L4, L5, DONE, SLOPES, OUTPLAIN, GRADSPLAIN)
+	VARIANT(sum, ·coef, BOTH, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDPLAIN, LOGBEGIN, D1, D2, D3, D4, LOGFACTOR, DONE, PLAIN2, L3, L4, L5, DONE, DONE, OUTPLAIN, DONE) \
+	VARIANT(each, ·coef, BOTH, DONE, NOADDUP1, NOADDUP2, NOTINY, CLAMP, ROUNDPLAIN, LOGBEGIN, D1, D2, D3, D4, LOGFACTOR, DONE, PLAIN2, L3, L4, L5, DONE, EACHESPLAIN, OUTPLAIN, DONE) \
+	VARIANT(grad, ·coef, BOTH, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDPLAIN, LOGBEGIN, D1, D2, D3, D4, LOGFACTOR, DONE, PLAIN2, L3, L4, L5, DONE, SLOPES, OUTPLAIN, GRADSPLAIN)
 
-#define WIDE(sum, each, grad, BOTH, LOSS, CLAMP, D1, D2, D3, L1, L2, L3, L4, L5, REST, EACHES, SLOPES, OUT_) \
-	VARIANT(sum, ·coefWide, BOTH, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDWIDE, D1, D2, DONE, D3, LOGFACTORWIDE, L1, L2, L3, L4, L5, REST, DONE, OUT_, DONE) \
-	VARIANT(each, ·coefWide, BOTH, DONE, NOADDUP1, NOADDUP2, NOTINY, CLAMP, ROUNDWIDE, D1, D2, DONE, D3, LOGFACTORWIDE, L1, L2, L3, L4, L5, REST, EACHES, OUT_, DONE) \
-	VARIANT(grad, ·coefWide, BOTH, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDWIDE, D1, D2, DONE, D3, LOGFACTORWIDE, L1, L2, L3, L4, L5, REST, SLOPES, OUT_, GRADSWIDE)
+#define WIDE(sum, each, grad, COEFS, LOGBEGIN_, BOTH, CLAMP, D1, D2, D3, L1, L2, L3, L4, L5, REST, EACHES, SLOPES, OUT_) \
+	VARIANT(sum, COEFS, BOTH, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDWIDE, LOGBEGIN_, D1, D2, DONE, D3, LOGFACTORWIDE, L1, L2, L3, L4, L5, REST, DONE, OUT_, DONE) \
+	VARIANT(each, COEFS, BOTH, DONE, NOADDUP1, NOADDUP2, NOTINY, CLAMP, ROUNDWIDE, LOGBEGIN_, D1, D2, DONE, D3, LOGFACTORWIDE, L1, L2, L3, L4, L5, REST, EACHES, OUT_, DONE) \
+	VARIANT(grad, COEFS, BOTH, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUNDWIDE, LOGBEGIN_, D1, D2, DONE, D3, LOGFACTORWIDE, L1, L2, L3, L4, L5, REST, SLOPES, OUT_, GRADSWIDE)
 
 // Sum, each and grad; the denominator by D1 to D4, and between the others L3 to L5; SLOPES (of grad).
 PLAIN(plain15Sum, plain15Each, plain15Grad, FIRST1, DONE, DONE, DIVIDE15, DONE, DONE, ADDW5, SLOPES15)
@@ -956,15 +926,15 @@ PLAIN(plain2Sum, plain2Each, plain2Grad, SQUARE1, SQUARE2, DONE, DIVIDE, DONE, S
 PLAIN(plain3Sum, plain3Each, plain3Grad, SQUARE1, SQUARE2, CUBE3, DIVIDE, CUBED3, SIDE, PLAIN5, SLOPESPLAIN)
 PLAIN(plain4Sum, plain4Each, plain4Grad, SQUARE1, SQUARE2, FOURTH3, DIVIDE, DONE, SIDE, FOURTH5, SLOPESPLAIN)
 
-// LOSS, CLAMP; D1, D2, D4 (as D3); L1 to L5; REST, EACHES (of each), SLOPES (of grad), OUT_.
-WIDE(wide0Sum, wide0Each, wide0Grad, BOTH, LOSSZERO, CLAMP, DONE, DONE, DIVIDE0, ZERO1, ZERO2, WIDE3, WIDE4, ZERO5, DONE, EACHESZERO, SLOPESZERO, OUTWIDE)
-WIDE(wide05Sum, wide05Each, wide05Grad, BOTH, LOSS, CLAMP, FIRST1, DONE, DIVIDE05, WIDE1, WIDE2, WIDE3, WIDE4, DONE, DONE, EACHESWIDE, SLOPES05, OUTWIDE)
-WIDE(wide1Sum, wide1Each, wide1Grad, BOTH, LOSS, CLAMP, FIRST1, DONE, DIVIDE, WIDE1, WIDE2, WIDE3, WIDE4, FIRST5, DONE, EACHESWIDE, SLOPESWIDE, OUTWIDE)
-WIDE(wideAnySum, wideAnyEach, wideAnyGrad, BOTHPOWER, LOSS, CLAMP, DONE, DONE, DONE, WIDE1, WHOLE2, POWER, DONE, DONE, DONE, EACHESWIDE, SLOPESANY, OUTWHOLEKEPT)
-WIDE(clip0Sum, clip0Each, clip0Grad, BOTH, LOSS, CLAMPCLIP, DONE, DONE, DIVIDE0, WIDE1, WIDE2, WIDE3, WIDE4, DONE, CLIP, EACHESWIDE, SLOPESZEROCLIP, OUTWIDE)
-WIDE(clip1Sum, clip1Each, clip1Grad, BOTH, LOSS, CLAMPCLIP, FIRST1, DONE, DIVIDE, WIDE1, WIDE2, WIDE3, WIDE4, FIRST5, CLIP, EACHESWIDE, SLOPESCLIP, OUTWIDE)
-WIDE(clip2Sum, clip2Each, clip2Grad, BOTH, LOSS, CLAMPCLIP, SQUARE1, SQUARE2, DIVIDE, SQUARECLIP1, WHOLE2, WIDE3, WIDE4, SQUARECLIP5, CLIP, EACHESWIDE, SLOPESCLIP, OUTCLIP2)
-WIDE(clipAnySum, clipAnyEach, clipAnyGrad, BOTHPOWER, LOSS, CLAMPCLIP, DONE, DONE, DONE, WIDE1, WHOLE2, POWER, DONE, DONE, CLIP, EACHESWIDE, SLOPESANYCLIP, OUTWHOLEKEPT)
+// COEFS, LOGBEGIN_, BOTH, CLAMP; D1, D2, D4 (as D3); L1 to L5; REST, EACHES (of each), SLOPES (of grad), OUT_.
+WIDE(wide0Sum, wide0Each, wide0Grad, ·coefFine, LOGBEGINFINE, BOTH, CLAMP, DONE, DONE, DIVIDE0, WIDE1, WIDE2, WIDE3, WIDE4, DONE, DONE, EACHESWIDE, SLOPESZERO, OUTWIDE)
+WIDE(wide05Sum, wide05Each, wide05Grad, ·coefFine, LOGBEGINFINE, BOTH, CLAMP, FIRST1, DONE, DIVIDE05, WIDE1, WIDE2, WIDE3, WIDE4, DONE, DONE, EACHESWIDE, SLOPES05, OUTWIDE)
+WIDE(wide1Sum, wide1Each, wide1Grad, ·coefFine, LOGBEGINFINE, BOTH, CLAMP, FIRST1, DONE, DIVIDE, WIDE1, WIDE2, WIDE3, WIDE4, FIRST5, DONE, EACHESWIDE, SLOPESWIDE, OUTWIDE)
+WIDE(wideAnySum, wideAnyEach, wideAnyGrad, ·coefWide, LOGBEGIN, BOTHPOWER, CLAMP, DONE, DONE, DONE, WIDE1, WIDE2, POWER, DONE, DONE, DONE, EACHESWIDE, SLOPESANY, OUTKEPT)
+WIDE(clip0Sum, clip0Each, clip0Grad, ·coefFine, LOGBEGINFINE, BOTH, CLAMPCLIP, DONE, DONE, DIVIDE0, WIDE1, WIDE2, WIDE3, WIDE4, DONE, CLIP, EACHESWIDE, SLOPESZEROCLIP, OUTWIDE)
+WIDE(clip1Sum, clip1Each, clip1Grad, ·coefFine, LOGBEGINFINE, BOTH, CLAMPCLIP, FIRST1, DONE, DIVIDE, WIDE1, WIDE2, WIDE3, WIDE4, FIRST5, CLIP, EACHESWIDE, SLOPESCLIP, OUTWIDE)
+WIDE(clip2Sum, clip2Each, clip2Grad, ·coefWide, LOGBEGIN, BOTH, CLAMPCLIP, SQUARE1, SQUARE2, DIVIDE, SQUARECLIP1, WIDE2, WIDE3, WIDE4, SQUARECLIP5, CLIP, EACHESWIDE, SLOPESCLIP, OUTCLIP2)
+WIDE(clipAnySum, clipAnyEach, clipAnyGrad, ·coefWide, LOGBEGIN, BOTHPOWER, CLAMPCLIP, DONE, DONE, DONE, WIDE1, WIDE2, POWER, DONE, DONE, CLIP, EACHESWIDE, SLOPESANYCLIP, OUTKEPT)
 
 #include "variants.h"
 
@@ -981,13 +951,13 @@ WIDE(clipAnySum, clipAnyEach, clipAnyGrad, BOTHPOWER, LOSS, CLAMPCLIP, DONE, DON
 // func cellsAVX512(f *frame, out, logits *float32, labels *uint8, n int) (done, column int)
 //
 // The variants read and write whole groups: the last one works on a copy if it is cut short.
-TEXT ·cellsAVX512(SB), 0, $2560-56
+TEXT ·cellsAVX512(SB), 0, $2304-56
 	NO_LOCAL_POINTERS
 	MOVQ f+0(FP), FRAME
 	MOVQ out+8(FP), OUT
 	MOVQ logits+16(FP), LOGITS
 	MOVQ labels+24(FP), LABELS
-	LEAQ slots-2560(SP), LEAVING // two slots, what is kept, the tail, and what aligns them
+	LEAQ slots-2304(SP), LEAVING // two slots, what is kept, the tail, and what aligns them
 	ADDQ $63, LEAVING
 	ANDQ $~63, LEAVING
 	LEAQ SLOT(LEAVING), ENTERING

@@ -66,10 +66,8 @@ type cell struct {
 	a     float32 // class weight, scaled
 	e     float32 // exp(-|w|); wide: raised to 2^-27
 	eW    float32 // wide: exp(-|w|) * 2^64
-	s, ts float32 // its two parts, 2^(n+64) and the rest, for gamma up to 1
 	exp2  float32 // exp(-2*|w|); wide: times 2^64
 	l     float32 // softplus(w); wide: times 2^64
-	sum   float32 // wide: l but for s
 	in    bool    // L was not clamped
 	m     float32 // a * q^gamma
 	loss  float32 // the results of leave
@@ -114,13 +112,23 @@ func reduce(x, mag float32) (s, t float32) {
 
 // logPoly returns Q with log1p(e) = e + e*e*Q(e). t is T, its upper half.
 func (c *cell) logPoly() float32 {
-	k, d := &coef, c.exp2+logShift
+	k := &coef
 	if c.p.form.wide() {
 		k = &coefWide
+	}
+	var t float32
+	switch c.p.form {
+	case wide0, wide05, wide1, clip0, clip1:
+		k = &coefFine
+		t = horner(k, k[kLogQ7], c.e, kLogQ6, kLogQ4)
+	default:
+		t = horner(k, k[kLogQ6], c.e, kLogQ5, kLogQ4)
+	}
+	d := c.exp2 + k[kLogShift]
+	if c.p.form.wide() {
 		d = fma32(c.e, c.eW, k[kLogShift])
 	}
-	t := horner(k, k[kLogQ6], c.e, kLogQ5, kLogQ4)
-	t = fma32(t, d, logQ3)
+	t = fma32(t, d, k[kLogQ3])
 	return horner(k, t, c.e, kLogQ2, kLogQ0)
 }
 
@@ -146,19 +154,11 @@ func (c *cell) wide() {
 	}
 	s, t := reduce(x, magicWide)
 	c.eW = (1 + t) * s
-	if c.p.form.parts() {
-		c.s, c.ts = s, t*s
-		c.eW = s + c.ts
-	}
 	c.e = max(c.eW, leastWide) * unwide
-	switch c.p.form {
-	case wide0:
-		c.exp2 = fma32(c.e, c.ts, float32(c.e*s))
-	case clip2:
+	c.exp2 = c.e * c.eW
+	if c.p.form == clip2 {
 		s = max(s, coef[kLeastSquare])
 		c.exp2 = squareExp(t) * (s * unwide * s)
-	default:
-		c.exp2 = c.e * c.eW
 	}
 }
 
@@ -170,16 +170,8 @@ func (c *cell) softplusPlain() {
 
 // softplusWide computes L*2^64, and for general gamma m.
 func (c *cell) softplusWide() {
-	part := c.eW
-	if c.p.form.parts() {
-		part = c.ts
-	}
-	log, w := fma32(c.exp2, c.logPoly(), part), max(c.w, 0)*wide
-	if c.p.form.parts() {
-		c.sum = log + w
-		log += c.s
-	}
-	c.l = log + w
+	log := fma32(c.exp2, c.logPoly(), c.eW)
+	c.l = log + max(c.w, 0)*wide
 	c.in = true
 	switch c.p.form {
 	case wideAny, clipAny:
@@ -232,13 +224,8 @@ func (c *cell) modulate() {
 	}
 }
 
-// value returns the loss but for its scale. For gamma 0 L is not rounded: a*2^n is exact.
-func (c *cell) value() float32 {
-	if c.p.form == wide0 {
-		return fmaOdd(c.m, c.sum, float32(c.m*c.s))
-	}
-	return c.m * c.l
-}
+// value returns the loss but for its scale.
+func (c *cell) value() float32 { return c.m * c.l }
 
 // slope returns the gradient but for sign and scale.
 func (c *cell) slope() float32 {
