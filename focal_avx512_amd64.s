@@ -831,9 +831,6 @@ finished:
 	WIDE4 \
 	SIGN
 
-// NOTENTERED: 0 for t where no step is entered, so that OUT_ meets no subnormal number.
-#define NOTENTERED(j, r, t, e, low, u) VPXORD t, t, t
-
 // tame: in a step to leave that has a huge logit or NaN, w of ignored cells to 0, on which nothing depends. HUGE =
 // columns where another cell is for the oracle: NaN, or a huge logit on the wrong side. Clobbers Z29, K1.
 #define TAMEROW(j) \
@@ -907,7 +904,6 @@ last: \
 	MOVQ LASTOUT, OUT \
 	MOVQ LASTLABELS, OLDLABELS \
 	LEAVELAST(LOSS, ADDUP1, ADDUP2, LOGBEGIN_, D1, D2, D3, D4, T, L1, L2, L3, L4, L5) \
-	ENTER(NOTENTERED) \
 	JMP left
 
 #define PLAIN(sum, each, grad, D1, D2, D3, D4, L3, L4, L5, SLOPES) \
