@@ -29,12 +29,12 @@ import "math"
 // log1p needs no range reduction on [0, 1]: its nearest singularity is as far
 // away, measured in the interval's length, as after the usual reduction. Horner's
 // is the order with the least cancellation: Q is -1/2 + e/3 - ..., and the sum of
-// its even terms alone is three times Q. But what binds a Zen is its two units for
+// its even terms alone is three times Q. But what binds a Zen 5 most is its two units for
 // multiplication, beside two that only add. So a quartic takes three multiplications and an
 // addition, with coefficients adapted to that (Knuth, "The Art of Computer Programming", 4.6.4):
 // c4*x^4 + c3*x^3 + ... is ((c4*x + c3)*x + b)*(x^2 + c1/c3) + a. P is one, and takes r^2 anyway; T, the
-// upper half of Q, is another, where e^2 is at hand, and e^5 hides what the last addition cancels. (With
-// a quintic done so the error of Q would be more than twice as large, with all of it eight times.)
+// upper half of Q, is another, where e^2 is at hand, and e^5 hides what the last addition cancels. (To
+// save a second multiplication of Q like that would more than double its error.)
 //
 // Over all logits, alpha 0.25, the largest errors are, in ULP of loss and gradient: gamma 0:
 // 2.492 (at -3.8747957, label 0) and 3.288 (-5.287752, 0); gamma 1: 5.154 (5.89668, 1) and
@@ -107,8 +107,8 @@ const (
 // The coefficients. Those of exp began as what sollya's fpminimax gives for float32, those of log1p as the
 // polynomial of least relative error; then all were varied by their last bits until the largest errors of gamma
 // 0, 1 and 2, with the roundings around them and for many weights, were small. Their own relative error is
-// 2^-26.9 (exp, on +-0.347), 2^-24.7 (log1p, on [0, 1]) and 2^-27.4 (the same with the longer Q). The terms 1 + r and e are exact. coef holds
-// them, in the order of the k names.
+// 2^-26.9 (exp, on +-0.347), 2^-24.7 (log1p, on [0, 1]) and 2^-27.4 (the same with the longer Q, of which only the
+// shift was varied). The terms 1 + r and e are exact. coef holds them, in the order of the k names.
 const (
 	log2E = 0x1.715476p+0
 	ln2Hi = 0x1.62e4p-1    // 15 bits, so that n*ln2Hi is exact
@@ -131,7 +131,7 @@ const (
 	logQ6    = 0x1.5fa126p-8
 	logShift = 0x1.24c19ap+2
 
-	// The same with a cubic in T: ((fineQ7*e + fineQ6)*e + fineQ5)*e + fineQ4.
+	// The longer Q, which begins with a cubic: T = (((fineQ7*e + fineQ6)*e + fineQ5)*e + fineQ4)*(e^2 + fineShift) + fineQ3
 	fineQ0    = -0x1.ffffd8p-2
 	fineQ1    = 0x1.554e6ep-2
 	fineQ2    = -0x1.ff3004p-3
@@ -224,8 +224,7 @@ var coef = [numCoef]float32{
 	kMagnitude:    math.Float32frombits(1<<31 - 1),               // all bits but the sign
 }
 
-// coefWide is coef for the wide flavour: for e^2 times 2^wideExp in T. coefFine has the coefficients of a longer
-// Q besides.
+// coefWide is coef for the wide flavour: for e^2 times 2^wideExp in T. coefFine is the same with the longer Q.
 var coefWide, coefFine = widen(coef), func() [numCoef]float32 {
 	c := coef
 	copy(c[kLogQ0:], []float32{fineQ0, fineQ1, fineQ2, fineQ3, fineQ4, fineQ5, fineQ6, fineQ7, fineShift})

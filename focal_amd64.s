@@ -167,7 +167,7 @@ within:
 	VMOVUPS K(k), Y13 \
 	ENTER(REDUCEROW)
 
-// EXP: p = exp(r) - 1, step by step. Clobbers Y13, FACTOR Y14 and Y15 too.
+// EXP: p = exp(r) - 1, step by step; FACTOR is the one by r^2 + expShift. Clobbers Y13, FACTOR Y14 and Y15 too.
 #define EXPP3(j, r, p) VMOVAPS Y13, p
 
 #define EXPBEGIN \

@@ -194,7 +194,7 @@ within:
 	ADD \
 	ROWSM(VFMLA, T1, Q, X)
 
-// EXP: X = t = exp(r) - 1 for r. Clobbers Y, Q, E, T. EXPBEGIN: p = the square of it that P begins with. Clobbers Q, T0.
+// EXP: X = t = exp(r) - 1 for r. Clobbers Y, Q, E, T. EXPBEGIN: p = the quadratic that P begins with. Clobbers Q, T0.
 #define EXPBEGIN(p) \
 	CONST(const_kExpP3, T0) \
 	COPY(const_kExpP2, Q) \

@@ -150,7 +150,7 @@ within:
 	CONST(K(k)) \
 	ENTER(REDUCEROW)
 
-// EXP: p = exp(r) - 1, step by step. Between SQUARER and EXPEND r^2 is where m is before and after.
+// EXP: p = exp(r) - 1, step by step; FACTOR is the one by r^2 + expShift. Between SQUARER and EXPEND r^2 is where m is before and after.
 #define WITHSQUARE(ROW) \
 	ROW(0, Z4, Z8, Z12) \
 	ROW(1, Z5, Z9, Z13) \
