@@ -19,14 +19,13 @@ const (
 
 // A job is one call of the public API.
 type job struct {
-	mode    mode
-	norm    norm
-	out     []float32 // grad, or the losses of Each
-	logits  []float32
-	labels  []uint8
-	scale   float32
-	strided bool    // cells says where the logits (and gradients) are; else cell i is logits[i]
-	cells   Channel // a Head's channel
+	mode   mode
+	norm   norm
+	out    []float32 // grad, or the losses of Each
+	logits []float32
+	labels []uint8
+	scale  float32
+	cells  *Channel // a Head's: where the logits (and gradients) are; if nil, cell i is logits[i]
 }
 
 // A frame is what a kernel reads and writes besides the cells, one per
@@ -47,76 +46,65 @@ func (l *Loss) run(j *job) (Stats, error) {
 	if err := l.check(j); err != nil {
 		return Stats{}, err
 	}
-	zero := j.mode == modeGrad && j.scale == 0
-	if zero {
-		j.mode = modeSum
+	if j.mode == modeGrad && j.scale == 0 {
+		return l.zero(*j)
 	}
-	workers := l.workers
-	if workers == 0 && len(j.labels) > blockCells { // what little there is needs one; asking takes 10 ns
-		workers = runtime.GOMAXPROCS(0)
-	}
-	blocks := int(uint(len(j.labels)+blockCells-1) / blockCells)
-	if workers > 1 {
-		workers = l.worthwhile(workers, blocks)
-	}
-	var stats Stats
-	var err error
-	if workers > 1 {
-		stats, err = l.together(*j, workers, blocks)
-	} else {
-		stats, err = l.alone(j, blocks)
-	}
-	if err != nil {
-		return Stats{}, err
-	}
-	if stats.Sum != stats.Sum {
-		stats.Sum = math.Float64frombits(0x7FF8000000000000)
-	}
-	if zero {
-		for i := range j.labels {
-			j.out[j.index(i)] = 0
+	n := len(j.labels)
+	if l.workers != 1 && n > blockCells { // for what little there is, asking how many takes 10 ns
+		if w := l.worthwhile(n); w > 1 {
+			return l.together(*j, w)
 		}
 	}
-	return stats, nil
-}
-
-// alone does all cells in the caller's goroutine.
-func (l *Loss) alone(j *job, blocks int) (Stats, error) {
 	stats, err := countLabels(l.params.isa, j.labels)
 	if err == nil && j.mode == modeGrad {
 		err = j.normalize(stats)
 	}
-	if err != nil || blocks == 0 {
+	if err != nil || n == 0 {
 		return stats, err
 	}
 	var f frame
 	f.set(&l.params, j.mode, j.scale)
 	stats.Sum = f.block(j, 0)
-	for b := 1; b < blocks; b++ {
-		stats.Sum += f.block(j, b)
+	for i := blockCells; i < n; i += blockCells {
+		stats.Sum += f.block(j, i)
 	}
 	return stats, nil
 }
 
+// zero is run for a scale of 0: whatever the logits, all gradients are +0.
+func (l *Loss) zero(j job) (Stats, error) {
+	grad := j.out
+	j.mode, j.out = modeSum, nil
+	stats, err := l.run(&j)
+	if err == nil {
+		for i := range j.labels {
+			grad[j.index(i)] = 0
+		}
+	}
+	return stats, err
+}
+
 // together does the same with other goroutines, and adds the blocks in the same order.
-func (l *Loss) together(j job, workers, blocks int) (Stats, error) {
+func (l *Loss) together(j job, workers int) (Stats, error) {
 	var stats Stats
 	var err error
 	labels := newPass(workers, (len(j.labels)+labelCells-1)/labelCells)
 	counts := make([]Stats, labels.tasks)
-	cells := newPass(workers, blocks)
-	sums := make([]float64, blocks)
+	cells := newPass(workers, blocks(len(j.labels)))
+	sums := make([]float64, cells.tasks)
 	share(workers, func() {
 		last := labels.do(func(next func() (int, bool)) {
 			for i, ok := next(); ok; i, ok = next() {
-				counts[i] = count(l.params.isa, j.labels[i*labelCells:min(len(j.labels), (i+1)*labelCells)])
+				counts[i], _ = countLabels(l.params.isa, j.labels[i*labelCells:min(len(j.labels), (i+1)*labelCells)])
 			}
 		})
 		if last {
 			for _, s := range counts {
 				stats = stats.Add(s)
 			}
-			if err = checkCounts(stats, j.labels); err == nil && j.mode == modeGrad {
+			if stats.Count()+stats.Ignored != int64(len(j.labels)) {
+				err = wrongLabel(j.labels)
+			} else if j.mode == modeGrad {
 				err = j.normalize(stats)
 			}
 			close(labels.over)
@@ -129,7 +117,7 @@ func (l *Loss) together(j job, workers, blocks int) (Stats, error) {
 			var f frame
 			f.set(&l.params, j.mode, j.scale)
 			for b, ok := next(); ok; b, ok = next() {
-				sums[b] = f.block(&j, b)
+				sums[b] = f.block(&j, b*blockCells)
 			}
 		})
 		if last {
@@ -171,7 +159,7 @@ func (j *job) normalize(s Stats) error {
 
 // index returns where cell i is.
 func (j *job) index(i int) int {
-	if !j.strided {
+	if j.cells == nil {
 		return i
 	}
 	run, x := j.run(i)
@@ -210,13 +198,21 @@ func (f *frame) setScale(scale float32) {
 // another goroutine for, which takes 4 to 90 us on a virtual machine. Tests set it to 1.
 var leastBlocks = 8
 
-// worthwhile returns how many of workers blocks are enough for, at least 1.
-func (l *Loss) worthwhile(workers, blocks int) int {
-	if l.params.isa != isaGeneric {
-		blocks /= leastBlocks
+// worthwhile returns how many workers of l n cells, at least one, are enough for, at least 1.
+func (l *Loss) worthwhile(n int) int {
+	workers := l.workers
+	if workers == 0 {
+		workers = runtime.GOMAXPROCS(0)
 	}
-	return max(1, min(workers, blocks))
+	most := blocks(n)
+	if l.params.isa != isaGeneric {
+		most /= leastBlocks
+	}
+	return max(1, min(workers, most))
 }
+
+// blocks returns the number of blocks of n cells, at least one.
+func blocks(n int) int { return (n-1)/blockCells + 1 }
 
 // share runs work in the caller's goroutine and in workers-1 others, without waiting for those.
 //
@@ -290,15 +286,16 @@ const (
 // The frames of stage in assembly are for that size.
 var _ = [1]int{}[stageCells-4096]
 
-// block returns the sum of block b and writes its losses or gradients.
-func (f *frame) block(j *job, b int) float64 {
-	if b > 0 { // else it is the first that f does
+// block returns the sum of the block from cell i on and writes its losses or gradients.
+func (f *frame) block(j *job, i int) float64 {
+	if i > 0 { // else it is the first that f does
 		f.lanes = [8]float64{}
 	}
-	i := b * blockCells
 	end := min(i+blockCells, len(j.labels))
-	switch c := &j.cells; {
-	case !j.strided || c.Runs == 1 && c.Stride == 1:
+	switch c := j.cells; {
+	case c == nil:
+		f.cells(j, i, i, end-i)
+	case c.Runs == 1 && c.Stride == 1:
 		f.cells(j, c.Offset+i, i, end-i)
 	case c.Stride != 1 || c.Len < longRun:
 		stage(f, j, i, end)
@@ -319,6 +316,9 @@ func (f *frame) block(j *job, b int) float64 {
 	}
 	v := &f.lanes
 	sum := ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]))
+	if sum != sum {
+		return math.Float64frombits(0x7FF8000000000000)
+	}
 	return sum * f.p.unscaleSum
 }
 
@@ -329,9 +329,8 @@ func (f *frame) block(j *job, b int) float64 {
 // where out is nil, it writes to out. It returns as done n, or the cells before the first group with a logit that only
 // the oracle can do; of that group, if it is whole, the columns before column are done, and f.column holds their T.
 //
-// archCount(labels, n, k) counts the labels of each kind among n, at least one and at most labelCells; with those before
-// them there are at least fewLabels, and fewLabels up to the last may be read. If one is of no kind, the counts are fewer
-// than n.
+// archCount(labels, n, k) counts the labels of each kind among n, at least fewLabels and at most labelCells. If one is of
+// no kind, the counts are fewer than n.
 //
 // archGather(dst, src, stride) is gatherEvery, at least one number, and archScatter(dst, src, stride) scatterEvery. In
 // assembly they begin to fetch the cells that come aheadCells later, also those of the next call: so memory is at work
@@ -356,7 +355,7 @@ func staged(f *frame, j *job, i, end int, x *[stageCells]float32) {
 
 // gather copies the logits of cells from i on to buf.
 func (j *job) gather(buf []float32, i int, k isa) {
-	c := &j.cells
+	c := j.cells
 	for run, x := j.run(i); len(buf) > 0; run, x = run+1, 0 {
 		n, at := j.piece(run, x, len(buf))
 		src := j.logits[at:]
@@ -383,7 +382,7 @@ func (j *job) scatter(buf []float32, i int, k isa) {
 		copy(j.out[i:], buf)
 		return
 	}
-	c := &j.cells
+	c := j.cells
 	for run, x := j.run(i); len(buf) > 0; run, x = run+1, 0 {
 		n, at := j.piece(run, x, len(buf))
 		dst := j.out[at:]
@@ -445,7 +444,7 @@ func (j *job) run(i int) (run, x int) {
 
 // piece returns how many of n cells from place x on are in the run, and where the first is.
 func (j *job) piece(run, x, n int) (k, at int) {
-	c := &j.cells
+	c := j.cells
 	return min(n, c.Len-x), c.Offset + run*c.Step + x*c.Stride
 }
 
@@ -477,7 +476,7 @@ func first[T any](s []T, at, n int) *T {
 // cells does n cells, at least one, from cell i on, which lie one after another from at on, from a border of groups on
 // and to one or the end of all.
 func (f *frame) cells(j *job, at, i, n int) {
-	for {
+	for n > 0 {
 		done, column := 0, 0
 		if f.p.isa != isaGeneric {
 			var out *float32
@@ -491,18 +490,19 @@ func (f *frame) cells(j *job, at, i, n int) {
 				return
 			}
 		}
-		at, i, n = at+done, i+done, n-done
-		k := min(groupCells, n)
-		out, logits, labels := j.outAt(at, i, k), j.logits[at:at+k], j.labels[i:i+k]
-		if k == groupCells {
-			genericGroup(f, j.mode, out, logits, labels, column)
-		} else {
-			genericTail(f, j.mode, out, logits, labels)
-		}
-		if k == n {
-			return
-		}
-		at, i, n = at+k, i+k, n-k
+		k := min(groupCells, n-done)
+		f.group(j, at+done, i+done, k, column)
+		at, i, n = at+done+k, i+done+k, n-done-k
+	}
+}
+
+// group does one group of n cells with the oracle, but for what a kernel has done of it before column.
+func (f *frame) group(j *job, at, i, n, column int) {
+	out, logits, labels := j.outAt(at, i, n), j.logits[at:at+n], j.labels[i:i+n]
+	if n == groupCells {
+		genericGroup(f, j.mode, out, logits, labels, column)
+	} else {
+		genericTail(f, j.mode, out, logits, labels)
 	}
 }
 
@@ -523,33 +523,27 @@ func genericTail(f *frame, m mode, out, logits []float32, labels []uint8) {
 	copy(out, x[:])
 }
 
-// countLabels counts labels of each kind and reports the first that is none.
+// countLabels counts labels of each kind. If one is none, it reports the first and counts nothing.
 func countLabels(k isa, labels []uint8) (Stats, error) {
-	var s Stats
-	switch {
-	case len(labels) < fewLabels:
-		s = statsOf(countWords(labels))
-	case len(labels) <= labelCells:
-		s = count(k, labels)
+	var positives, ignored, negatives int
+	switch n := len(labels); {
+	case n < fewLabels:
+		positives, ignored, negatives = countWords(labels)
+	case k == isaGeneric:
+		positives, ignored, negatives = countGeneric(labels)
+	case n <= labelCells:
+		race(nil, nil, &labels[0], n)
+		positives, ignored, negatives = archCount(&labels[0], n, k)
 	default:
-		for rest := labels; len(rest) > 0; {
-			n := min(len(rest), labelCells)
-			s = s.Add(count(k, rest[:n]))
-			rest = rest[n:]
+		for i := 0; i < n; i += labelCells {
+			s, _ := countLabels(k, labels[i:min(n, i+labelCells)])
+			positives, ignored, negatives = positives+int(s.Positives), ignored+int(s.Ignored), negatives+int(s.Negatives)
 		}
 	}
-	if err := checkCounts(s, labels); err != nil {
-		return Stats{}, err
+	if positives+ignored+negatives != len(labels) {
+		return Stats{}, wrongLabel(labels)
 	}
-	return s, nil
-}
-
-// checkCounts reports a wrong label if s does not count all.
-func checkCounts(s Stats, labels []uint8) error {
-	if s.Count()+s.Ignored == int64(len(labels)) {
-		return nil
-	}
-	return wrongLabel(labels)
+	return Stats{Positives: int64(positives), Negatives: int64(negatives), Ignored: int64(ignored)}, nil
 }
 
 // wrongLabel reports the first label that is of no kind.
@@ -562,28 +556,15 @@ func wrongLabel(labels []uint8) error {
 	return fmt.Errorf("focal: labels changed during the call")
 }
 
-// count returns the counts of labels, at least one and at most labelCells; with those before them there are at least
-// fewLabels.
-func count(k isa, labels []uint8) Stats {
-	if k != isaGeneric {
-		race(nil, nil, &labels[0], len(labels))
-		return statsOf(archCount(&labels[0], len(labels), k))
+// countGeneric is archCount in Go, for any number of labels.
+func countGeneric(labels []uint8) (positives, ignored, negatives int) {
+	for len(labels) > 0 {
+		n := min(len(labels), wordLabels)
+		p, g, m := countWords(labels[:n])
+		positives, ignored, negatives = positives+p, ignored+g, negatives+m
+		labels = labels[n:]
 	}
-	return countGeneric(labels)
-}
-
-// countGeneric is count for the generic kernel.
-func countGeneric(labels []uint8) Stats {
-	var s Stats
-	for len(labels) > wordLabels {
-		s = s.Add(statsOf(countWords(labels[:wordLabels])))
-		labels = labels[wordLabels:]
-	}
-	return s.Add(statsOf(countWords(labels)))
-}
-
-func statsOf(positives, ignored, negatives int) Stats {
-	return Stats{Positives: int64(positives), Negatives: int64(negatives), Ignored: int64(ignored)}
+	return positives, ignored, negatives
 }
 
 // wordLabels is how many labels countWords can count: the bytes of a sum of bytes hold 255.

@@ -295,7 +295,7 @@ func (l *Loss) check(j *job) error {
 		return errNoLoss
 	}
 	n := len(j.labels)
-	if j.strided {
+	if j.cells != nil {
 		if cells := j.cells.Cells(); n != cells {
 			return fmt.Errorf("focal: %d labels for %d cells", n, cells)
 		}
@@ -315,16 +315,17 @@ func (l *Loss) check(j *job) error {
 			return fmt.Errorf("focal: loss has %d elements for %d cells", len(j.out), n)
 		}
 	}
-	if len(j.out) > 0 && len(j.logits) > 0 {
-		out, in := uintptr(unsafe.Pointer(&j.out[0])), uintptr(unsafe.Pointer(&j.logits[0]))
-		same := out == in && len(j.out) == len(j.logits) && (j.mode == modeGrad || !j.strided || j.cells.identity())
-		apart := out+4*uintptr(len(j.out)) <= in || in+4*uintptr(len(j.logits)) <= out
-		if out == in && !same && len(j.out) == len(j.logits) {
-			return fmt.Errorf("focal: loss may be logits itself only where cell i is element i of the tensor")
-		}
-		if !same && !apart {
-			return fmt.Errorf("focal: %s overlaps logits without being the same slice", j.mode.output())
-		}
+	if len(j.out) == 0 || len(j.logits) == 0 {
+		return nil
+	}
+	out, in := uintptr(unsafe.Pointer(&j.out[0])), uintptr(unsafe.Pointer(&j.logits[0]))
+	switch {
+	case out+4*uintptr(len(j.out)) <= in || in+4*uintptr(len(j.logits)) <= out:
+		return nil
+	case out != in || len(j.out) != len(j.logits):
+		return fmt.Errorf("focal: %s overlaps logits without being the same slice", j.mode.output())
+	case j.mode != modeGrad && j.cells != nil && !j.cells.identity():
+		return fmt.Errorf("focal: loss may be logits itself only where cell i is element i of the tensor")
 	}
 	return nil
 }

@@ -44,7 +44,7 @@
 #define LASTLABELS 8(ENDS)
 #define LASTOUT 16(ENDS)
 #define COPY 32 // the copy's offset from there
-#define COPYLABELS 288
+#define COPYLABELS 320 // 32 more than the end of the copied logits
 
 // A slot holds, per row, what a step has come to.
 #define W(j) (0+32*j)(LEAVING) // -z
@@ -987,6 +987,13 @@ LATER(clipAnySum, clipAnyEach, clipAnyGrad, ·coefWideAVX2, LOGBEGIN, CLAMPCLIP,
 	VMOVUPS Y1, COPYLABELS(ENDS) \
 	VMOVUPS Y1, (COPYLABELS+32)(ENDS)
 
+// COPYROW: 8 cells from cell i of R8 and R13 on to the copy, at logit and label. Clobbers AX, Y0.
+#define COPYROW(i, logit, label) \
+	VMOVUPS (R8)(i*4), Y0 \
+	MOVQ (R13)(i*1), AX \
+	VMOVUPS Y0, COPY(ENDS)(logit) \
+	MOVQ AX, COPYLABELS(ENDS)(label)
+
 // The lanes of a vector twice: from lane k on they turn it by k lanes.
 DATA turned<>+0(SB)/8, $0x0000000100000000
 DATA turned<>+8(SB)/8, $0x0000000300000002
@@ -998,76 +1005,20 @@ DATA turned<>+48(SB)/8, $0x0000000500000004
 DATA turned<>+56(SB)/8, $0x0000000700000006
 GLOBL turned<>(SB), RODATA|NOPTR, $64
 
-// COPYIN: copies CX cells, logits at R8 and labels at R13, 8 of them to every stride bytes of logits, over
-// ignored ones, and by PARTIAL, TURN or FEW, what is left of them. Clobbers AX, BX, CX, DX, SI, R8, R13, Y0, Y1.
-#define COPYIN(stride, PARTIAL) \
+// COPYOUT: the other way, CX cells to DI. row is where the copy has cell BX. Clobbers AX, BX, CX, SI, DI, Y0.
+#define COPYOUT(row) \
 	XORL BX, BX \
 	SUBQ $8, CX \
-	JLT partial \
-row: \
-	VMOVUPS (R8), Y0 \
-	MOVQ (R13), AX \
-	ADDQ $32, R8 \
-	ADDQ $8, R13 \
-	VMOVUPS Y0, COPY(ENDS)(BX*4) \
-	MOVQ AX, COPYLABELS(ENDS)(BX*1) \
-	ADDQ $(stride/4), BX \
-	SUBQ $8, CX \
-	JGE row \
-partial: \
-	ADDQ $8, CX \
-	JEQ copied \
-	PARTIAL \
-copied:
-
-// TURN: fewer than 8 cells with at least 8-CX before them. It loads 8, turns what is before to the end, and makes
-// that ignored.
-#define TURN \
-	VMOVUPS -32(R8)(CX*4), Y0 \
-	MOVQ -8(R13)(CX*1), AX \
-	NEGQ CX \
-	ADDQ $8, CX \
-	LEAQ turned<>(SB), DX \
-	VMOVDQU (DX)(CX*4), Y1 \
-	VPERMPS Y0, Y1, Y0 \
-	SHLL $3, CX \
-	NOTQ AX \
-	SHRQ CX, AX \
-	NOTQ AX \
-	VMOVUPS Y0, COPY(ENDS)(BX*4) \
-	MOVQ AX, COPYLABELS(ENDS)(BX*1)
-
-// FEW: fewer than 8 cells, which may be all there are; then one by one, as nothing is before them and an emulator
-// may read all of a masked load.
-#define FEW \
-	TESTL BX, BX \
-	JEQ alone \
-	TURN \
-	JMP copied \
-alone: \
-	MOVQ $-1, AX \
-cell: \
-	SHLQ $8, AX \
-	MOVB -1(R13)(CX*1), AX \
-	MOVL -4(R8)(CX*4), SI \
-	MOVL SI, (COPY-4)(ENDS)(CX*4) \
-	DECQ CX \
-	JNZ cell \
-	MOVQ AX, COPYLABELS(ENDS)
-
-// COPYOUT: the other way, CX cells to DI. Clobbers AX, CX, SI, DI, Y0.
-#define COPYOUT(stride) \
-	LEAQ COPY(ENDS), SI \
-write: \
-	CMPQ CX, $8 \
 	JLT rest \
-	VMOVUPS (SI), Y0 \
-	VMOVUPS Y0, (DI) \
-	ADDQ $stride, SI \
-	ADDQ $32, DI \
-	SUBQ $8, CX \
-	JMP write \
+write: \
+	VMOVUPS COPY(ENDS)(row), Y0 \
+	VMOVUPS Y0, (DI)(BX*4) \
+	ADDQ $8, BX \
+	CMPQ BX, CX \
+	JLE write \
 rest: \
+	LEAQ COPY(ENDS)(row), SI \
+	LEAQ (DI)(BX*4), DI \
 	TESTL $4, CX \
 	JEQ two \
 	VMOVUPS (SI), X0 \
@@ -1088,8 +1039,8 @@ one: \
 	MOVL AX, (DI) \
 written:
 
-// SLOTS: the slots, and ENDS: twice SLOT, 32 bytes for where the last group is, 256 and 64 for its copy, and 63 to align
-// them: a frame of 2848 bytes.
+// SLOTS: the slots, and ENDS: twice SLOT, 32 bytes for where the last group is, 256 and 64 for its copy, 32 between,
+// and 63 to align them: a frame of 2880 bytes.
 #define SLOTS(slots) \
 	LEAQ slots, LEAVING \
 	ADDQ $63, LEAVING \
@@ -1122,9 +1073,9 @@ avx512:
 // func cellsAVX2(f *frame, out, logits *float32, labels *uint8, n int) (done, column int)
 //
 // The variants read and write whole rows: the last group works on a copy if it is cut short.
-TEXT ·cellsAVX2(SB), 0, $2848-56
+TEXT ·cellsAVX2(SB), 0, $2880-56
 	NO_LOCAL_POINTERS
-	SLOTS(slots-2848(SP))
+	SLOTS(slots-2880(SP))
 	MOVQ n+32(FP), CX
 	MOVQ out+8(FP), R12
 	MOVQ logits+16(FP), R8
@@ -1142,7 +1093,18 @@ TEXT ·cellsAVX2(SB), 0, $2848-56
 	FILLLABELS
 	FILL(0)
 	FILL(32)
-	COPYIN(32, TURN)
+
+	// The last row ends with the last cell: it begins in the one before, or in front of the copy, where nothing is yet.
+	LEAQ -8(CX), DX
+	XORL BX, BX
+	JMP more
+row:
+	COPYROW(BX, BX*4, BX*1)
+	ADDQ $8, BX
+more:
+	CMPQ BX, DX
+	JLT row
+	COPYROW(DX, DX*4, DX*1)
 	LEAQ COPY(ENDS), R8
 	LEAQ COPYLABELS(ENDS), R13
 	MOVQ R8, R12
@@ -1175,7 +1137,7 @@ whole:
 	JEQ written
 	SUBQ CX, AX
 	LEAQ (DI)(AX*4), DI
-	COPYOUT(32)
+	COPYOUT(BX*4)
 	VZEROUPPER
 	RET
 
@@ -1196,15 +1158,56 @@ part:
 	RET
 
 // func fewAVX2(f *frame, out, logits *float32, labels *uint8, n int) (done, column int)
-TEXT ·fewAVX2(SB), 0, $2848-56
+TEXT ·fewAVX2(SB), 0, $2880-56
 	NO_LOCAL_POINTERS
-	SLOTS(slots-2848(SP))
+	SLOTS(slots-2880(SP))
 	MOVQ n+32(FP), CX
 	MOVQ logits+16(FP), R8
 	MOVQ labels+24(FP), R13
 	FILLLABELS
 	FILL(0)
-	COPYIN(64, FEW)
+
+	// Rows of 8 columns, of 16.
+	XORL BX, BX
+	SUBQ $8, CX // where the last 8 cells begin
+	JLT alone
+row:
+	COPYROW(BX, BX*8, BX*2)
+	ADDQ $8, BX
+	CMPQ BX, CX
+	JLE row
+	MOVQ BX, DX
+	SUBQ CX, DX // of those, so many are in the row before
+	CMPQ DX, $8
+	JEQ copied
+
+	// They are turned to the end, and ignored there. So the kernel loads what one store has written.
+	VMOVUPS (R8)(CX*4), Y0
+	MOVQ (R13)(CX*1), AX
+	LEAQ turned<>(SB), SI
+	VMOVDQU (SI)(DX*4), Y1
+	VPERMPS Y0, Y1, Y0
+	LEAL (DX*8), CX
+	NOTQ AX
+	SHRQ CX, AX
+	NOTQ AX
+	VMOVUPS Y0, COPY(ENDS)(BX*8)
+	MOVQ AX, COPYLABELS(ENDS)(BX*2)
+	JMP copied
+
+	// Fewer than 8 are copied one by one, as nothing is before them, and an emulator may read all of a masked load.
+alone:
+	ADDQ $8, CX
+	MOVQ $-1, AX
+cell:
+	SHLQ $8, AX
+	MOVB -1(R13)(CX*1), AX
+	MOVL -4(R8)(CX*4), SI
+	MOVL SI, (COPY-4)(ENDS)(CX*4)
+	DECQ CX
+	JNZ cell
+	MOVQ AX, COPYLABELS(ENDS)
+copied:
 	LEAQ COPY(ENDS), LOGITS
 	LEAQ COPYLABELS(ENDS), LABELS
 	MOVQ LOGITS, OUT
@@ -1223,7 +1226,7 @@ TEXT ·fewAVX2(SB), 0, $2848-56
 	MOVQ out+8(FP), DI
 	TESTQ DI, DI
 	JEQ written
-	COPYOUT(64)
+	COPYOUT(BX*8)
 	VZEROUPPER
 	RET
 
@@ -1399,6 +1402,13 @@ DATA inside<>+48(SB)/8, $-1
 DATA inside<>+56(SB)/8, $-1
 GLOBL inside<>(SB), RODATA|NOPTR, $64
 
+// All bits but the last of each byte: |y| of a label has none of them.
+DATA unlikely<>+0(SB)/8, $0xfefefefefefefefe
+DATA unlikely<>+8(SB)/8, $0xfefefefefefefefe
+DATA unlikely<>+16(SB)/8, $0xfefefefefefefefe
+DATA unlikely<>+24(SB)/8, $0xfefefefefefefefe
+GLOBL unlikely<>(SB), RODATA|NOPTR, $32
+
 // COUNT: adds the 32 labels y in Y6 to the bytes of Y1 (|y|) and Y2 (y), and |y| to the bits of Y0. Clobbers Y4.
 #define COUNT \
 	VPABSB Y6, Y4 \
@@ -1423,24 +1433,21 @@ narrow:
 // of whole groups, with 0 before it, and up to 62 groups; the sums of the bytes after these and after every 62 more.
 TEXT ·countAVX2(SB), NOSPLIT|NOFRAME, $0-48
 	MOVQ labels+0(FP), SI
-	MOVQ n+8(FP), CX
-	VPXOR Y0, Y0, Y0
-	VPXOR Y1, Y1, Y1
-	VPXOR Y2, Y2, Y2
-	VPXOR Y3, Y3, Y3
-	MOVQ CX, DX
-	ANDQ $63, DX
-	JEQ whole
-	LEAQ (SI)(CX*1), R8
+	MOVQ n+8(FP), BX
+	LEAQ -32(SI)(BX*1), R8
 	LEAQ inside<>(SB), R9
-	MOVQ DX, AX
-	ANDQ $31, AX
-	VMOVDQU (R9)(AX*1), Y6
-	VPAND -32(R8), Y6, Y6
-	COUNT
-	CMPQ DX, $32
-	JLT whole
-	SUBQ DX, R8
+	MOVL BX, AX
+	ANDL $31, AX
+	VMOVDQU (R9)(AX*1), Y2
+	VPAND (R8), Y2, Y2
+	VPABSB Y2, Y0
+	VMOVDQA Y0, Y1
+	VPXOR Y3, Y3, Y3
+	VPXOR Y5, Y5, Y5
+	MOVQ BX, CX
+	TESTL $32, CX
+	JEQ whole
+	SUBQ AX, R8
 	VMOVDQU (R8), Y6
 	COUNT
 
@@ -1466,36 +1473,39 @@ count:
 
 	// Y3 adds up both in one: positives and ignored labels, and from bit 32 on twice the positives.
 sum:
-	VPXOR Y5, Y5, Y5
 	VPADDB Y1, Y2, Y2
 	VPSADBW Y5, Y1, Y1
 	VPSADBW Y5, Y2, Y2
 	VPSLLQ $32, Y2, Y2
 	VPADDQ Y1, Y3, Y3
 	VPADDQ Y2, Y3, Y3
+	TESTQ CX, CX
+	JEQ counted
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
-	TESTQ CX, CX
-	JNZ batch
+	JMP batch
 
+counted:
+	VPTEST unlikely<>(SB), Y0
 	VEXTRACTI128 $1, Y3, X4
 	VPADDQ X4, X3, X3
 	VPSRLDQ $8, X3, X4
 	VPADDQ X4, X3, X3
 	VMOVQ X3, AX
-	VPCMPEQB Y4, Y4, Y4
-	VPADDB Y4, Y4, Y4 // all bits but the last of each byte
-	MOVQ n+8(FP), CX
-	XORL R8, R8
-	VPTEST Y0, Y4
 	VZEROUPPER
-	CMOVQNE R8, AX
-	CMOVQNE R8, CX
+	JNE wrong
+
+write:
 	MOVL AX, DX // positives and ignored
 	SHRQ $33, AX
-	SUBQ DX, CX
+	SUBQ DX, BX
 	SUBQ AX, DX
 	MOVQ AX, positives+24(FP)
 	MOVQ DX, ignored+32(FP)
-	MOVQ CX, negatives+40(FP)
+	MOVQ BX, negatives+40(FP)
 	RET
+
+wrong:
+	XORL AX, AX
+	XORL BX, BX
+	JMP write

@@ -1049,29 +1049,29 @@ part:
 	VPORD Z4, Z0, Z0 \
 	VPADDB Z4, Z1, Z1
 
+// See focal_amd64.s.
+DATA unlikely<>+0(SB)/4, $0xfefefefe
+GLOBL unlikely<>(SB), RODATA|NOPTR, $4
+
 // func countAVX512(labels *uint8, n int, k isa) (positives, ignored, negatives int)
 //
-// See countAVX2. First what is left of whole groups, and up to 126 groups.
+// See countAVX2. First the last group, as far as no whole one is left of it, and up to 126 groups.
 TEXT ·countAVX512(SB), NOSPLIT|NOFRAME, $0-48
 	MOVQ labels+0(FP), SI
-	MOVQ n+8(FP), DX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z5, Z5, Z5
-	MOVQ DX, CX
-	NEGQ CX
-	ANDQ $63, CX
-	JEQ whole
+	MOVQ n+8(FP), BX
+	MOVQ BX, CX
+	NEGQ CX // the shift takes it modulo 64
 	MOVQ $-1, AX
 	SHLQ CX, AX
 	KMOVQ AX, K1
-	VMOVDQU8.Z -64(SI)(DX*1), K1, Z6
-	COUNT
-
-whole:
+	VMOVDQU8.Z -64(SI)(BX*1), K1, Z2
+	VPABSB Z2, Z0
+	VMOVDQA64 Z0, Z1
+	VPXORD Z3, Z3, Z3
+	VPXORD Z5, Z5, Z5
+	LEAQ -1(BX), DX
 	SHRQ $6, DX
+	JEQ sum
 
 batch:
 	MOVL $126, AX
@@ -1087,17 +1087,22 @@ count:
 	DECQ AX
 	JNZ count
 
+	// Z3 adds up both in one: positives and ignored labels, and from bit 32 on twice the positives.
+sum:
 	VPADDB Z1, Z2, Z2
 	VPSADBW Z5, Z1, Z1
 	VPSADBW Z5, Z2, Z2
 	VPSLLQ $32, Z2, Z2
 	VPADDQ Z1, Z3, Z3
 	VPADDQ Z2, Z3, Z3
+	TESTQ DX, DX
+	JEQ counted
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
-	TESTQ DX, DX
-	JNZ batch
+	JMP batch
 
+counted:
+	VPTESTMD.BCST unlikely<>(SB), Z0, K1
 	VEXTRACTI64X4 $1, Z3, Y4
 	VPADDQ Y4, Y3, Y3
 	VEXTRACTI128 $1, Y3, X4
@@ -1105,20 +1110,21 @@ count:
 	VPSRLDQ $8, X3, X4
 	VPADDQ X4, X3, X3
 	VMOVQ X3, AX
-	VPTERNLOGD $0xff, Z4, Z4, Z4
-	VPADDB Z4, Z4, Z4 // all bits but the last of each byte
-	VPTESTMB Z4, Z0, K1
 	VZEROUPPER
-	MOVQ n+8(FP), CX
-	XORL R8, R8
-	KORTESTQ K1, K1
-	CMOVQNE R8, AX
-	CMOVQNE R8, CX
+	KORTESTW K1, K1
+	JNE wrong
+
+write:
 	MOVL AX, DX // positives and ignored
 	SHRQ $33, AX
-	SUBQ DX, CX
+	SUBQ DX, BX
 	SUBQ AX, DX
 	MOVQ AX, positives+24(FP)
 	MOVQ DX, ignored+32(FP)
-	MOVQ CX, negatives+40(FP)
+	MOVQ BX, negatives+40(FP)
 	RET
+
+wrong:
+	XORL AX, AX
+	XORL BX, BX
+	JMP write

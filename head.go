@@ -192,7 +192,7 @@ func (h *Head) run(j *job) (Stats, error) {
 	if h == nil || h.loss == nil {
 		return Stats{}, fmt.Errorf("focal: nil or zero Head: use Loss.Head")
 	}
-	j.cells, j.strided = h.channel, true
+	j.cells = &h.channel
 	return h.loss.run(j)
 }
 

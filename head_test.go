@@ -48,7 +48,7 @@ func TestHead(t *testing.T) {
 		for i := range tensor {
 			tensor[i] = math.Float32frombits(rng.Uint32())
 		}
-		j := job{strided: true, cells: c}
+		j := job{cells: &c}
 		at := make([]int, n)
 		for i := range cells {
 			at[i] = j.index(i)
@@ -126,7 +126,7 @@ func TestShape(t *testing.T) {
 			got  Channel
 			want []int
 		}{"NCHW": {nchw, planes}, "NHWC": {nhwc, points}} {
-			j := job{strided: true, cells: c.got}
+			j := job{cells: &c.got}
 			got := make([]int, c.got.Cells())
 			for i := range got {
 				got[i] = j.index(i)

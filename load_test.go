@@ -24,15 +24,17 @@ func TestWorthwhile(t *testing.T) {
 	defer func(n int) { leastBlocks = n }(leastBlocks)
 	leastBlocks = usualBlocks
 	for _, c := range []struct{ workers, blocks, assembly, generic int }{
-		{1, 100, 1, 1}, {2, 0, 1, 1}, {2, 1, 1, 1}, {2, 2, 1, 2}, {2, 15, 1, 2}, {2, 16, 2, 2}, {9, 24, 3, 9}, {64, 83, 10, 64},
+		{1, 100, 1, 1}, {2, 1, 1, 1}, {2, 2, 1, 2}, {2, 15, 1, 2}, {2, 16, 2, 2}, {9, 24, 3, 9}, {64, 83, 10, 64},
 	} {
 		for _, k := range Kernels() {
 			want := c.assembly
 			if k == kernelGeneric {
 				want = c.generic
 			}
-			if got := must(t, 0.25, 2, WithKernel(k)).worthwhile(c.workers, c.blocks); got != want {
-				t.Errorf("kernel %s: %d of %d workers for %d blocks, want %d", k, got, c.workers, c.blocks, want)
+			for _, n := range []int{(c.blocks-1)*blockCells + 1, c.blocks * blockCells} {
+				if got := must(t, 0.25, 2, WithKernel(k), WithWorkers(c.workers)).worthwhile(n); got != want {
+					t.Errorf("kernel %s: %d of %d workers for %d cells, want %d", k, got, c.workers, n, want)
+				}
 			}
 		}
 	}
