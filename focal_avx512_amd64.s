@@ -113,19 +113,27 @@
 	KMOVW K4, NEWTINY \
 	UNLESS(NEWTINY, within) \
 	VPCMPGTD.BCST K(const_kHuge), Z31, HUGE \
-	ENTER(CLAMP) \
+	CLAMP \
 within:
 
 // CLAMP and CLAMPCLIP: x clamped. Clobber p.
-#define CLAMP(j, x, p, e, low, u) VPMINSD.BCST params_end(PARAMS), x, x
+#define CLAMPROW(j, x, p, e, low, u) VPMINSD Z29, x, x
+#define CLAMP \
+	CONST(params_end(PARAMS)) \
+	ENTER(CLAMPROW)
 
-#define CLAMPCLIP(j, x, p, e, low, u) \
+#define CLAMPRIGHT(j, x, p, e, low, u) \
 	VPMOVSXBD (16*j)(LABELS), p \
 	VPSLLD $31, p, p \
 	VPXORD (64*j)(LOGITS), p, p \
-	VMAXPS.BCST params_right(PARAMS), p, p \
-	VPORD.BCST K(const_kSign), p, x \
-	VPMINSD.BCST params_wrongEnd(PARAMS), x, x
+	VMAXPS Z29, p, p \
+	VPORD Z31, p, x
+#define CLAMPCLIP \
+	CONST(params_right(PARAMS)) \
+	VBROADCASTSS K(const_kSign), Z31 \
+	ENTER(CLAMPRIGHT) \
+	CONST(params_wrongEnd(PARAMS)) \
+	ENTER(CLAMPROW)
 
 // ROUND: nm = n, in its low bits, for x.
 #define MAGIC(j, x, nm, e, low, u) VMOVAPS Z31, nm
@@ -306,7 +314,6 @@ within:
 #define FOURTH3 LEAVE(SQUAREDTWICE)
 #define ONEANDE(j, q, e, low, m, u, x, right) VADDPS ONE, e, u
 #define FIRST1 LEAVE(ONEANDE)
-#define NOROW(j, q, e, low, m, u, x, right)
 #define DONE
 
 // DIVIDE: m = what of a * q^gamma comes from the division; all of it for gamma 1.5, 0.5 and 0.
@@ -506,10 +513,11 @@ bounded: \
 	VPXORD m, m, m
 
 // ADDUP: U of the losses to the lanes. ADDUP1 leaves out those that are not above tiny, if there may be
-// some. Clobbers Z8, Z9, K1-3.
-#define NOTTINY(x, mask) VPCMPD.BCST $5, params_least(PARAMS), x, mask
+// some. Clobbers Z8, Z9, Z29, K1-3.
+#define NOTTINY(x, mask) VPCMPD $5, Z29, x, mask
 
 #define ADDUPTINY \
+	CONST(params_least(PARAMS)) \
 	NOTTINY(Z24, K1) \
 	NOTTINY(Z25, K2) \
 	VMOVAPS.Z Z24, K1, Z8 \
@@ -571,6 +579,7 @@ tinyLosses: \
 #define WRITE(EACH) \
 	LOSS \
 	UNLESS(TINY, flushed) \
+	CONST(params_least(PARAMS)) \
 	LEAVE(FLUSH) \
 flushed: \
 	CONST(params_unscale(PARAMS)) \
@@ -647,10 +656,14 @@ flushed: \
 #define SLOPE4 LEAVE(SLOPEL)
 
 // What else the slope takes if something may be tiny.
-#define SLOPEPLAINTINY(j, q, e, low, m, u, x, right) VPMINSD.BCST K(const_kSlopeMax), low, low
-#define SLOPECLIPTINY(j, q, e, low, m, u, x, right) \
+#define BOUNDL(j, q, e, low, m, u, x, right) VPMINSD Z29, low, low
+#define SLOPEPLAINTINY \
+	CONST(K(const_kSlopeMax)) \
+	LEAVE(BOUNDL)
+#define UNCLAMPED(j, q, e, low, m, u, x, right) \
 	KMOVW IN(j), K1 \
 	VMOVDQA32.Z x, K1, x
+#define SLOPECLIPTINY LEAVE(UNCLAMPED)
 
 // FINISH: scales and stores the gradient m * x / e. Fused with +0, the last product is +0 where
 // the gradient is, whatever its sign. Clobbers u, Z29, Z31.
@@ -665,8 +678,8 @@ flushed: \
 	VMOVUPS x, (64*j)(OUT)
 
 // The same with 0 for what is tiny.
-#define MAGNITUDE(j, q, e, low, m, u, x, great) VPANDD.BCST K(const_kMagnitude), x, u
-#define GREAT(j, q, e, low, m, u, x, great) VPCMPD.BCST $5, frame_leastGrad(FRAME), u, great
+#define MAGNITUDE(j, q, e, low, m, u, x, great) VPANDD Z31, x, u
+#define GREAT(j, q, e, low, m, u, x, great) VPCMPD $5, Z31, u, great
 #define FINISHTINY(j, q, e, low, m, u, x, great) \
 	VFMADD213PS.Z Z31, Z29, great, x \
 	VMOVUPS x, (64*j)(OUT)
@@ -676,7 +689,7 @@ flushed: \
 	SLOPE2 \
 	SLOPE3 \
 	UNLESS(TINY, moderate) \
-	LEAVE(SLOPETINY) \
+	SLOPETINY \
 moderate: \
 	SLOPE4 \
 	LEAVE(FINISH1)
@@ -685,7 +698,9 @@ moderate: \
 	CONST(frame_scale(FRAME)) \
 	UNLESS(TINY, great) \
 	LEAVE(FINISH2) \
+	VBROADCASTSS K(const_kMagnitude), Z31 \
 	LEAVE(MAGNITUDE) \
+	VBROADCASTSS frame_leastGrad(FRAME), Z31 \
 	LEAVE(GREAT) \
 	SCALE \
 	VPXORD Z31, Z31, Z31 \
@@ -701,12 +716,12 @@ finished:
 #define SLOPESTWO SLOPES(SLOPETWO1, SLOPE2, SLOPEPLAIN3, SLOPEPLAINTINY, SLOPE4)
 #define SLOPES15 SLOPES(SLOPEPLAINSIDE1, SLOPE2, SLOPEPLAIN3, SLOPEPLAINTINY, SLOPE4)
 #define SLOPESPLAIN SLOPES(SLOPEPLAIN1, SLOPE2, SLOPEPLAIN3, SLOPEPLAINTINY, SLOPE4)
-#define SLOPESWIDE SLOPES(SLOPEWIDE1, SLOPE2, SLOPEWIDE3, NOROW, SLOPE4)
-#define SLOPES05 SLOPES(SLOPEWIDESIDE1, SLOPE2, SLOPEWIDE3, NOROW, SLOPE4)
-#define SLOPESANY SLOPES(SLOPEANY1, SLOPE2, SLOPEWIDE3, NOROW, SLOPE4)
+#define SLOPESWIDE SLOPES(SLOPEWIDE1, SLOPE2, SLOPEWIDE3, DONE, SLOPE4)
+#define SLOPES05 SLOPES(SLOPEWIDESIDE1, SLOPE2, SLOPEWIDE3, DONE, SLOPE4)
+#define SLOPESANY SLOPES(SLOPEANY1, SLOPE2, SLOPEWIDE3, DONE, SLOPE4)
 #define SLOPESANYCLIP SLOPES(SLOPEANY1, SLOPE2, SLOPEWIDE3, SLOPECLIPTINY, SLOPE4)
 #define SLOPESCLIP SLOPES(SLOPEWIDE1, SLOPE2, SLOPEWIDE3, SLOPECLIPTINY, SLOPE4)
-#define SLOPESZERO SLOPES(SLOPEZERO1, DONE, SLOPEZERO3, NOROW, DONE)
+#define SLOPESZERO SLOPES(SLOPEZERO1, DONE, SLOPEZERO3, DONE, DONE)
 #define SLOPESZEROCLIP SLOPES(SLOPEZERO1, DONE, SLOPEZERO3, SLOPECLIPTINY, DONE)
 #define GRADSPLAIN GRADS(DONE)
 #define GRADSWIDE GRADS(WIDESCALE)
