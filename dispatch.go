@@ -276,7 +276,7 @@ func (p *pass) wait() {
 // Cells of one run are worth passing in place if the run is long; short runs are
 // gathered into a buffer, and so is what lies across the end of a run.
 const (
-	longRun    = 1024 // on a Zen 5 676 cells are faster gathered, 1,444 in place
+	longRun    = 400 // on a Zen 5 361 cells are faster gathered, 676 in place, and 400 as fast
 	stageCells = 4096
 	aheadCells = 128  // how far ahead strided cells are fetched
 	leastRun   = 8    // that archRuns copies: a vector
@@ -294,25 +294,11 @@ func (f *frame) block(j *job, i int) float64 {
 	end := min(i+blockCells, len(j.labels))
 	switch c := j.cells; {
 	case c == nil:
-		f.cells(j, i, i, end-i)
+		f.cells(j, i, i, end-i, nil)
 	case c.Runs == 1 && c.Stride == 1:
-		f.cells(j, c.Offset+i, i, end-i)
-	case c.Stride != 1 || c.Len < longRun:
-		stage(f, j, i, end)
+		f.cells(j, c.Offset+i, i, end-i, nil)
 	default:
-		for i < end {
-			n := end - i
-			if rest := c.Len - i%c.Len; rest < n {
-				n = rest / groupCells * groupCells
-			}
-			if n == 0 {
-				n = min(groupCells, end-i)
-				stage(f, j, i, i+n)
-			} else {
-				f.cells(j, j.index(i), i, n)
-			}
-			i += n
-		}
+		stage(f, j, i, end)
 	}
 	v := &f.lanes
 	sum := ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]))
@@ -324,9 +310,10 @@ func (f *frame) block(j *job, i int) float64 {
 
 // Of these functions every architecture has its own.
 //
-// archCells(f, out, logits, labels, n) runs the kernel on n cells, at least one, from the first of a group on; if the
+// archCells(f, out, logits, labels, n, last) runs the kernel on n cells, at least one, from the first of a group on; if the
 // last group is not whole, no cells follow. Unless for modeEach it adds their losses to f.lanes, and unless for modeSum,
-// where out is nil, it writes to out. It returns as done n, or the cells before the first group with a logit that only
+// where out is nil, it writes to out. If last is not nil, all groups are whole, and the logits of the last one are there,
+// and what it writes for them. It returns as done n, or the cells before the first group with a logit that only
 // the oracle can do; of that group, if it is whole, the columns before column are done, and f.column holds their T.
 //
 // archCount(labels, n, k) counts the labels of each kind among n, at least fewLabels and at most labelCells. If one is of
@@ -341,28 +328,59 @@ func (f *frame) block(j *job, i int) float64 {
 // stage(f, j, i, end) is staged with a buffer on the stack, which Go would clear: that took 8 % of the time of a head of
 // 3 x 13 x 13. As it is declared so, staged must let nothing that it gets escape.
 
-// staged does cells i to end by way of a buffer x: it gathers as many as fit there, runs the kernel, and scatters what
-// it produced. It is called by stage, which has the buffer.
-func staged(f *frame, j *job, i, end int, x *[stageCells]float32) {
+// staged does cells i to end of a channel that the kernel cannot read in one go, by way of a buffer. It is called by stage,
+// which has the buffer.
+func staged(f *frame, j *job, i, end int, buf *[stageCells]float32) {
+	if c := j.cells; c.Stride == 1 && c.Len >= longRun {
+		inPlace(f, j, i, end, buf[:groupCells])
+		return
+	}
 	for ; i < end; i += stageCells {
 		n := min(stageCells, end-i)
-		buf := x[:n]
-		j.gather(buf, i, f.p.isa)
-		f.cells(&job{mode: j.mode, out: buf, logits: buf, labels: j.labels[i : i+n]}, 0, 0, n)
-		j.scatter(buf, i, f.p.isa)
+		run, x := j.run(i)
+		j.gather(buf[:n], run, x, f.p.isa)
+		f.cells(&job{mode: j.mode, out: buf[:n], logits: buf[:n], labels: j.labels[i : i+n]}, 0, 0, n, nil)
+		j.scatter(buf[:n], i, run, x, f.p.isa)
 	}
 }
 
-// gather copies the logits of cells from i on to buf.
-func (j *job) gather(buf []float32, i int, k isa) {
+// inPlace does the same where the cells are, run by run, and by way of buf only what lies across the end of a run: a group,
+// as the last one of the call that does what is before it.
+func inPlace(f *frame, j *job, i, end int, buf []float32) {
+	for run, x := j.run(i); i < end; run++ {
+		n, at := j.piece(run, x, end-i)
+		rest := n % groupCells
+		if rest == 0 || i+n == end {
+			f.cells(j, at, i, n, nil)
+			i, x = i+n, 0
+			continue
+		}
+		x = groupCells - rest // of the next run
+		across, next := at+n-rest, j.cells.Offset+(run+1)*j.cells.Step
+		copy(buf[:rest], j.logits[across:])
+		copy(buf[rest:], j.logits[next:])
+		f.cells(j, at, i, n+x, buf)
+		i += n + x
+		switch j.mode {
+		case modeEach:
+			copy(j.out[i-groupCells:], buf)
+		case modeGrad:
+			copy(j.out[across:], buf[:rest])
+			copy(j.out[next:], buf[rest:])
+		}
+	}
+}
+
+// gather copies the logits of cells from place x of a run on to buf.
+func (j *job) gather(buf []float32, run, x int, k isa) {
 	c := j.cells
-	for run, x := j.run(i); len(buf) > 0; run, x = run+1, 0 {
+	for ; len(buf) > 0; run, x = run+1, 0 {
 		n, at := j.piece(run, x, len(buf))
 		src := j.logits[at:]
 		switch runs := j.wholeRuns(x, len(buf), k); {
 		case c.Stride != 1:
 			gatherEvery(buf[:n], src, c.Stride)
-		case runs > 1:
+		case runs > 0:
 			n = runs * c.Len
 			copyRuns(buf[:n], src, c.Len, runs, c.Len, c.Step)
 			run += runs - 1
@@ -373,8 +391,8 @@ func (j *job) gather(buf []float32, i int, k isa) {
 	}
 }
 
-// scatter copies what the mode produced from buf to cell i and on.
-func (j *job) scatter(buf []float32, i int, k isa) {
+// scatter copies what the mode produced from buf to cell i and on, which is place x of a run.
+func (j *job) scatter(buf []float32, i, run, x int, k isa) {
 	switch j.mode {
 	case modeSum:
 		return
@@ -383,13 +401,13 @@ func (j *job) scatter(buf []float32, i int, k isa) {
 		return
 	}
 	c := j.cells
-	for run, x := j.run(i); len(buf) > 0; run, x = run+1, 0 {
+	for ; len(buf) > 0; run, x = run+1, 0 {
 		n, at := j.piece(run, x, len(buf))
 		dst := j.out[at:]
 		switch runs := j.wholeRuns(x, len(buf), k); {
 		case c.Stride != 1:
 			scatterEvery(dst, buf[:n], c.Stride)
-		case runs > 1:
+		case runs > 0:
 			n = runs * c.Len
 			copyRuns(dst, buf[:n], c.Len, runs, c.Step, c.Len)
 			run += runs - 1
@@ -400,12 +418,13 @@ func (j *job) scatter(buf []float32, i int, k isa) {
 	}
 }
 
-// wholeRuns returns how many of n cells from place x on are whole runs that copyRuns takes.
+// wholeRuns returns how many of n cells from place x on are whole runs that copyRuns takes: 0, or at least 2.
 func (j *job) wholeRuns(x, n int, k isa) int {
-	if x > 0 || j.cells.Stride != 1 || j.cells.Len < leastRun || k == isaGeneric {
+	c := j.cells
+	if x > 0 || c.Stride != 1 || n < 2*c.Len || c.Len < leastRun || k == isaGeneric {
 		return 0
 	}
-	return n / j.cells.Len
+	return n / c.Len
 }
 
 // copyRuns copies runs of n numbers each, those of dst and src so many numbers apart.
@@ -474,25 +493,34 @@ func first[T any](s []T, at, n int) *T {
 }
 
 // cells does n cells, at least one, from cell i on, which lie one after another from at on, from a border of groups on
-// and to one or the end of all.
-func (f *frame) cells(j *job, at, i, n int) {
+// and to one or the end of all. If last is not nil, it stands for the last group, as in archCells.
+func (f *frame) cells(j *job, at, i, n int, last []float32) {
 	for n > 0 {
 		done, column := 0, 0
 		if f.p.isa != isaGeneric {
-			var out *float32
-			if j.mode != modeSum {
-				out = first(j.out, j.outIndex(at, i), n)
+			here := n
+			var there, out *float32
+			if last != nil {
+				here, there = max(1, n-groupCells), &last[0]
 			}
-			logits, labels := first(j.logits, at, n), first(j.labels, i, n)
-			race(out, logits, labels, n)
-			done, column = archCells(f, out, logits, labels, n)
+			if j.mode != modeSum {
+				out = first(j.out, j.outIndex(at, i), here)
+			}
+			logits, labels := first(j.logits, at, here), first(j.labels, i, n)
+			race(out, logits, labels, here)
+			done, column = archCells(f, out, logits, labels, n, there)
 			if done == n {
 				return
 			}
 		}
 		k := min(groupCells, n-done)
-		f.group(j, at+done, i+done, k, column)
-		at, i, n = at+done+k, i+done+k, n-done-k
+		at, i, n = at+done, i+done, n-done
+		if k == n && last != nil {
+			genericGroup(f, j.mode, last, last, j.labels[i:i+k], column)
+			return
+		}
+		f.group(j, at, i, k, column)
+		at, i, n = at+k, i+k, n-k
 	}
 }
 

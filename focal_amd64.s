@@ -1056,8 +1056,8 @@ written:
 	MOVQ (COEF)(AX*8), AX \
 	CALL AX
 
-// func archCells(f *frame, out, logits *float32, labels *uint8, n int) (done, column int)
-TEXT ·archCells(SB), NOSPLIT|NOFRAME, $0-56
+// func archCells(f *frame, out, logits *float32, labels *uint8, n int, last *float32) (done, column int)
+TEXT ·archCells(SB), NOSPLIT|NOFRAME, $0-64
 	MOVQ f+0(FP), AX
 	MOVQ frame_p(AX), AX
 	CMPQ n+32(FP), $const_halfGroup
@@ -1070,10 +1070,10 @@ few:
 avx512:
 	JMP ·cellsAVX512(SB)
 
-// func cellsAVX2(f *frame, out, logits *float32, labels *uint8, n int) (done, column int)
+// func cellsAVX2(f *frame, out, logits *float32, labels *uint8, n int, last *float32) (done, column int)
 //
 // The variants read and write whole rows: the last group works on a copy if it is cut short.
-TEXT ·cellsAVX2(SB), 0, $2880-56
+TEXT ·cellsAVX2(SB), 0, $2880-64
 	NO_LOCAL_POINTERS
 	SLOTS(slots-2880(SP))
 	MOVQ n+32(FP), CX
@@ -1108,8 +1108,16 @@ more:
 	LEAQ COPY(ENDS), R8
 	LEAQ COPYLABELS(ENDS), R13
 	MOVQ R8, R12
+	JMP ready
 
 whole:
+	MOVQ last+40(FP), AX
+	TESTQ AX, AX
+	JEQ ready
+	MOVQ AX, R8
+	MOVQ AX, R12
+
+ready:
 	MOVQ R8, LASTLOGITS
 	MOVQ R13, LASTLABELS
 	MOVQ R12, LASTOUT
@@ -1127,8 +1135,8 @@ whole:
 	MOVQ n+32(FP), AX
 	TESTQ STEPS, STEPS
 	JNE part
-	MOVQ AX, done+40(FP)
-	MOVQ $0, column+48(FP)
+	MOVQ AX, done+48(FP)
+	MOVQ $0, column+56(FP)
 	MOVQ out+8(FP), DI
 	TESTQ DI, DI
 	JEQ written
@@ -1152,13 +1160,13 @@ part:
 	SHLQ $6, CX
 	ANDQ $1, DX
 	SHLQ $3, DX
-	MOVQ CX, done+40(FP)
-	MOVQ DX, column+48(FP)
+	MOVQ CX, done+48(FP)
+	MOVQ DX, column+56(FP)
 	VZEROUPPER
 	RET
 
-// func fewAVX2(f *frame, out, logits *float32, labels *uint8, n int) (done, column int)
-TEXT ·fewAVX2(SB), 0, $2880-56
+// func fewAVX2(f *frame, out, logits *float32, labels *uint8, n int, last *float32) (done, column int)
+TEXT ·fewAVX2(SB), 0, $2880-64
 	NO_LOCAL_POINTERS
 	SLOTS(slots-2880(SP))
 	MOVQ n+32(FP), CX
@@ -1218,11 +1226,11 @@ copied:
 	MOVL $1, STEPS
 	RUN
 	XORL AX, AX
-	MOVQ AX, column+48(FP)
+	MOVQ AX, column+56(FP)
 	TESTQ STEPS, STEPS
 	JNE none
 	MOVQ n+32(FP), CX
-	MOVQ CX, done+40(FP)
+	MOVQ CX, done+48(FP)
 	MOVQ out+8(FP), DI
 	TESTQ DI, DI
 	JEQ written
@@ -1231,7 +1239,7 @@ copied:
 	RET
 
 none:
-	MOVQ AX, done+40(FP)
+	MOVQ AX, done+48(FP)
 	VZEROUPPER
 	RET
 

@@ -7,12 +7,19 @@ import "unsafe"
 func archKernels() []Kernel { return []Kernel{kernelNEON} }
 
 // archCells, archCount, archGather, archScatter and stage: see dispatch.go.
-func archCells(f *frame, out, logits *float32, labels *uint8, n int) (done, column int) {
+func archCells(f *frame, out, logits *float32, labels *uint8, n int, last *float32) (done, column int) {
 	whole := n / groupCells * groupCells
+	if last != nil {
+		whole -= groupCells
+	}
 	if whole > 0 {
 		if done, column = cellsNEON(f, f.variant, out, logits, labels, whole); done < whole {
 			return done, column
 		}
+	}
+	if last != nil {
+		done, column = cellsNEON(f, f.variant, last, last, &unsafe.Slice(labels, n)[whole], groupCells)
+		return whole + done, column
 	}
 	if whole < n {
 		var to []float32

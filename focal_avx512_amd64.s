@@ -959,10 +959,10 @@ WIDE(clipAnySum, clipAnyEach, clipAnyGrad, ·coefWide, LOGBEGIN, BOTHPOWER, CLAM
 	KSHIFTRQ $32, K1, K3 \
 	KSHIFTRQ $48, K1, K4
 
-// func cellsAVX512(f *frame, out, logits *float32, labels *uint8, n int) (done, column int)
+// func cellsAVX512(f *frame, out, logits *float32, labels *uint8, n int, last *float32) (done, column int)
 //
 // The variants read and write whole groups: the last one works on a copy if it is cut short.
-TEXT ·cellsAVX512(SB), 0, $2304-56
+TEXT ·cellsAVX512(SB), 0, $2304-64
 	NO_LOCAL_POINTERS
 	MOVQ f+0(FP), FRAME
 	MOVQ out+8(FP), OUT
@@ -998,8 +998,16 @@ TEXT ·cellsAVX512(SB), 0, $2304-56
 	VMOVUPS Z3, TAIL(3)
 	LEAQ TAILLABELS, R13
 	MOVQ R8, R12
+	JMP ready
 
 whole:
+	MOVQ last+40(FP), CX
+	TESTQ CX, CX
+	JEQ ready
+	MOVQ CX, R8
+	MOVQ CX, R12
+
+ready:
 	MOVQ R8, LASTLOGITS
 	MOVQ R13, LASTLABELS
 	MOVQ R12, LASTOUT
@@ -1022,8 +1030,8 @@ whole:
 	MOVQ n+32(FP), AX
 	TESTQ STEPS, STEPS
 	JNE part
-	MOVQ AX, done+40(FP)
-	MOVQ $0, column+48(FP)
+	MOVQ AX, done+48(FP)
+	MOVQ $0, column+56(FP)
 	MOVQ out+8(FP), DI
 	TESTQ DI, DI
 	JEQ written
@@ -1052,8 +1060,8 @@ part:
 	SHRQ $6, AX
 	SUBQ STEPS, AX
 	SHLQ $6, AX
-	MOVQ AX, done+40(FP)
-	MOVQ $0, column+48(FP)
+	MOVQ AX, done+48(FP)
+	MOVQ $0, column+56(FP)
 	VZEROUPPER
 	RET
 

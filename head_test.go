@@ -33,10 +33,14 @@ func TestHead(t *testing.T) {
 		{Runs: 700, Step: 2, Len: 1, Stride: 1},
 		{Runs: 1, Len: blockCells + 5, Stride: 1},
 	}
+	for _, n := range []int{longRun, longRun + 1, longRun + 63, 2*longRun + 7} { // groups across the ends of long runs
+		channels = append(channels, Channel{Offset: 3, Runs: 9, Step: n + 100, Len: n, Stride: 1})
+	}
 	for n := range 160 { // ends of short runs
 		channels = append(channels, Channel{Offset: 1, Runs: 3, Step: n + 41, Len: n + 1, Stride: 1})
 	}
-	for _, c := range channels {
+	for i := range 2 * len(channels) {
+		c := channels[i/2]
 		n := c.Cells()
 		size := c.Size
 		if size == 0 && n > 0 {
@@ -44,6 +48,9 @@ func TestHead(t *testing.T) {
 			size = end + 1 + rng.IntN(10)
 		}
 		cells, y := mixed(rng, n)
+		if i%2 == 1 { // no special logits, of which the others have one in almost every group
+			cells, y = dense(n)
+		}
 		tensor := make([]float32, size)
 		for i := range tensor {
 			tensor[i] = math.Float32frombits(rng.Uint32())

@@ -144,7 +144,7 @@ func TestKernelRuns(t *testing.T) {
 			t.Errorf("kernel %s is number %d", k, l.params.isa)
 		}
 		f := testFrame(l)
-		f.cells(&job{mode: modeSum, logits: x, labels: y}, 0, 0, groupCells)
+		f.cells(&job{mode: modeSum, logits: x, labels: y}, 0, 0, groupCells, nil)
 		left := 0
 		for _, v := range f.column {
 			if v != 0 {
@@ -442,14 +442,14 @@ func TestTame(t *testing.T) {
 					if m != modeSum {
 						to = &got[0]
 					}
-					if done, _ := archCells(&f, to, &x[0], &y[0], n); done != n {
+					if done, _ := archCells(&f, to, &x[0], &y[0], n, nil); done != n {
 						t.Fatalf("kernel %s gamma %v clip %v mode %d: %d of %d done", k, gamma, clip, m, done, n)
 					}
 					j := job{mode: m, out: want, logits: x, labels: y}
 					generic := l.params
 					generic.isa = isaGeneric
 					g.p = &generic
-					g.cells(&j, 0, 0, n)
+					g.cells(&j, 0, 0, n, nil)
 					if c := sameBits(got, want); c >= 0 {
 						t.Fatalf("kernel %s gamma %v clip %v mode %d: cell %d (%v %d) is %v, want %v", k, gamma, clip, m, c, x[c], y[c], got[c], want[c])
 					}
@@ -461,7 +461,7 @@ func TestTame(t *testing.T) {
 					if rng.IntN(2) == 0 {
 						x[at], y[at] = -x[at], Positive
 					}
-					if done, _ := archCells(&f, to, &x[0], &y[0], n); done != at/groupCells*groupCells {
+					if done, _ := archCells(&f, to, &x[0], &y[0], n, nil); done != at/groupCells*groupCells {
 						t.Fatalf("kernel %s gamma %v clip %v mode %d: %v %d at %d of %d: %d done", k, gamma, clip, m, x[at], y[at], at, n, done)
 					}
 				}
