@@ -332,7 +332,7 @@ func (f *frame) block(j *job, i int) float64 {
 // which has the buffer.
 func staged(f *frame, j *job, i, end int, buf *[stageCells]float32) {
 	if c := j.cells; c.Stride == 1 && c.Len >= longRun {
-		inPlace(f, j, i, end, buf[:groupCells])
+		inPlace(f, j, i, end, (*[groupCells]float32)(buf[:]))
 		return
 	}
 	for ; i < end; i += stageCells {
@@ -346,7 +346,7 @@ func staged(f *frame, j *job, i, end int, buf *[stageCells]float32) {
 
 // inPlace does the same where the cells are, run by run, and by way of buf only what lies across the end of a run: a group,
 // as the last one of the call that does what is before it.
-func inPlace(f *frame, j *job, i, end int, buf []float32) {
+func inPlace(f *frame, j *job, i, end int, buf *[groupCells]float32) {
 	for run, x := j.run(i); i < end; run++ {
 		n, at := j.piece(run, x, end-i)
 		rest := n % groupCells
@@ -363,7 +363,7 @@ func inPlace(f *frame, j *job, i, end int, buf []float32) {
 		i += n + x
 		switch j.mode {
 		case modeEach:
-			copy(j.out[i-groupCells:], buf)
+			copy(j.out[i-groupCells:], buf[:])
 		case modeGrad:
 			copy(j.out[across:], buf[:rest])
 			copy(j.out[next:], buf[rest:])
@@ -494,21 +494,21 @@ func first[T any](s []T, at, n int) *T {
 
 // cells does n cells, at least one, from cell i on, which lie one after another from at on, from a border of groups on
 // and to one or the end of all. If last is not nil, it stands for the last group, as in archCells.
-func (f *frame) cells(j *job, at, i, n int, last []float32) {
-	for n > 0 {
+func (f *frame) cells(j *job, at, i, n int, last *[groupCells]float32) {
+	for {
 		done, column := 0, 0
 		if f.p.isa != isaGeneric {
 			here := n
-			var there, out *float32
 			if last != nil {
-				here, there = max(1, n-groupCells), &last[0]
+				here = max(1, n-groupCells)
 			}
+			var out *float32
 			if j.mode != modeSum {
 				out = first(j.out, j.outIndex(at, i), here)
 			}
 			logits, labels := first(j.logits, at, here), first(j.labels, i, n)
 			race(out, logits, labels, here)
-			done, column = archCells(f, out, logits, labels, n, there)
+			done, column = archCells(f, out, logits, labels, n, last)
 			if done == n {
 				return
 			}
@@ -516,10 +516,13 @@ func (f *frame) cells(j *job, at, i, n int, last []float32) {
 		k := min(groupCells, n-done)
 		at, i, n = at+done, i+done, n-done
 		if k == n && last != nil {
-			genericGroup(f, j.mode, last, last, j.labels[i:i+k], column)
+			genericGroup(f, j.mode, last[:], last[:], j.labels[i:i+k], column)
 			return
 		}
 		f.group(j, at, i, k, column)
+		if k == n {
+			return
+		}
 		at, i, n = at+k, i+k, n-k
 	}
 }

@@ -25,7 +25,7 @@ func archKernels() []Kernel {
 // archCells, archCount, archGather, archScatter and stage: see dispatch.go.
 //
 //go:noescape
-func archCells(f *frame, out, logits *float32, labels *uint8, n int, last *float32) (done, column int)
+func archCells(f *frame, out, logits *float32, labels *uint8, n int, last *[groupCells]float32) (done, column int)
 
 //go:noescape
 func archCount(labels *uint8, n int, k isa) (positives, ignored, negatives int)
@@ -56,13 +56,13 @@ func everyLane(coef [numCoef]float32) (t [numCoef]vec) {
 // steps of whole groups.
 //
 //go:noescape
-func cellsAVX2(f *frame, out, logits *float32, labels *uint8, n int, last *float32) (done, column int)
+func cellsAVX2(f *frame, out, logits *float32, labels *uint8, n int, last *[groupCells]float32) (done, column int)
 
 //go:noescape
-func fewAVX2(f *frame, out, logits *float32, labels *uint8, n int, last *float32) (done, column int)
+func fewAVX2(f *frame, out, logits *float32, labels *uint8, n int, last *[groupCells]float32) (done, column int)
 
 //go:noescape
-func cellsAVX512(f *frame, out, logits *float32, labels *uint8, n int, last *float32) (done, column int)
+func cellsAVX512(f *frame, out, logits *float32, labels *uint8, n int, last *[groupCells]float32) (done, column int)
 
 // What archCount jumps to, and leaves its arguments: countAVX2, which reads fewLabels labels up to its last, or
 // countAVX512, for at least one group.

@@ -1056,7 +1056,7 @@ written:
 	MOVQ (COEF)(AX*8), AX \
 	CALL AX
 
-// func archCells(f *frame, out, logits *float32, labels *uint8, n int, last *float32) (done, column int)
+// func archCells(f *frame, out, logits *float32, labels *uint8, n int, last *[groupCells]float32) (done, column int)
 TEXT ·archCells(SB), NOSPLIT|NOFRAME, $0-64
 	MOVQ f+0(FP), AX
 	MOVQ frame_p(AX), AX
@@ -1070,7 +1070,7 @@ few:
 avx512:
 	JMP ·cellsAVX512(SB)
 
-// func cellsAVX2(f *frame, out, logits *float32, labels *uint8, n int, last *float32) (done, column int)
+// func cellsAVX2(f *frame, out, logits *float32, labels *uint8, n int, last *[groupCells]float32) (done, column int)
 //
 // The variants read and write whole rows: the last group works on a copy if it is cut short.
 TEXT ·cellsAVX2(SB), 0, $2880-64
@@ -1165,7 +1165,7 @@ part:
 	VZEROUPPER
 	RET
 
-// func fewAVX2(f *frame, out, logits *float32, labels *uint8, n int, last *float32) (done, column int)
+// func fewAVX2(f *frame, out, logits *float32, labels *uint8, n int, last *[groupCells]float32) (done, column int)
 TEXT ·fewAVX2(SB), 0, $2880-64
 	NO_LOCAL_POINTERS
 	SLOTS(slots-2880(SP))

@@ -7,7 +7,7 @@ import "unsafe"
 func archKernels() []Kernel { return []Kernel{kernelNEON} }
 
 // archCells, archCount, archGather, archScatter and stage: see dispatch.go.
-func archCells(f *frame, out, logits *float32, labels *uint8, n int, last *float32) (done, column int) {
+func archCells(f *frame, out, logits *float32, labels *uint8, n int, last *[groupCells]float32) (done, column int) {
 	whole := n / groupCells * groupCells
 	if last != nil {
 		whole -= groupCells
@@ -18,7 +18,7 @@ func archCells(f *frame, out, logits *float32, labels *uint8, n int, last *float
 		}
 	}
 	if last != nil {
-		done, column = cellsNEON(f, f.variant, last, last, &unsafe.Slice(labels, n)[whole], groupCells)
+		done, column = cellsNEON(f, f.variant, &last[0], &last[0], &unsafe.Slice(labels, n)[whole], groupCells)
 		return whole + done, column
 	}
 	if whole < n {

@@ -959,7 +959,7 @@ WIDE(clipAnySum, clipAnyEach, clipAnyGrad, ·coefWide, LOGBEGIN, BOTHPOWER, CLAM
 	KSHIFTRQ $32, K1, K3 \
 	KSHIFTRQ $48, K1, K4
 
-// func cellsAVX512(f *frame, out, logits *float32, labels *uint8, n int, last *float32) (done, column int)
+// func cellsAVX512(f *frame, out, logits *float32, labels *uint8, n int, last *[groupCells]float32) (done, column int)
 //
 // The variants read and write whole groups: the last one works on a copy if it is cut short.
 TEXT ·cellsAVX512(SB), 0, $2304-64

@@ -7,7 +7,7 @@ package focal
 
 func archKernels() []Kernel { return nil }
 
-func archCells(f *frame, out, logits *float32, labels *uint8, n int, last *float32) (done, column int) {
+func archCells(f *frame, out, logits *float32, labels *uint8, n int, last *[groupCells]float32) (done, column int) {
 	return 0, 0
 }
 
