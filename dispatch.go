@@ -278,9 +278,10 @@ func (p *pass) wait() {
 const (
 	longRun    = 400 // on a Zen 5 361 cells are faster gathered, 676 in place, and 400 as fast
 	stageCells = 4096
-	aheadCells = 128  // how far ahead strided cells are fetched
-	leastRun   = 8    // that archRuns copies: a vector
-	everyCells = 1024 // of one assembly call, which cannot be preempted: 64 KiB in lines of memory
+	aheadCells = 128     // how far ahead strided cells are fetched
+	leastRun   = 8       // that archRuns copies: a vector
+	farLen     = 2 << 20 // so much of a tensor is hardly in a cache: runs are fetched ahead
+	everyCells = 1024    // of one assembly call, which cannot be preempted: 64 KiB in lines of memory
 )
 
 // The frames of stage in assembly are for that size.

@@ -1265,7 +1265,7 @@ TEXT ·stage(SB), 0, $16488-32
 // func archRuns(dst, src []float32, n, runs, dstStep, srcStep int)
 //
 // Between the first and the last of a run the vectors are aligned in the tensor, which is where the runs are further
-// apart, and not in the buffer, which is near.
+// apart, and not in the buffer, which is near. Of a far tensor, it begins to fetch the eighth run from there.
 TEXT ·archRuns(SB), NOSPLIT|NOFRAME, $0-80
 	MOVQ dst_base+0(FP), DI
 	MOVQ src_base+24(FP), SI
@@ -1277,12 +1277,18 @@ TEXT ·archRuns(SB), NOSPLIT|NOFRAME, $0-80
 	SHLQ $2, R9
 	MOVQ SI, BX // in the tensor
 	MOVQ R9, R12
+	MOVQ src_len+32(FP), R13
 	CMPQ R8, R9
 	JLE apart
 	MOVQ DI, BX
 	MOVQ R8, R12
+	MOVQ dst_len+8(FP), R13
 
 apart:
+	LEAQ (BX)(R13*4), AX // where the tensor ends, if it is far, else 0
+	CMPQ R13, $const_farLen
+	MOVL $0, R13
+	CMOVQGE AX, R13
 	LEAQ -32(CX*4), R10 // where the last vector begins
 	LEAQ -128(CX*4), R11 // and the last four
 
@@ -1319,6 +1325,19 @@ few:
 last:
 	VMOVUPS (SI)(R10*1), Y0
 	VMOVUPS Y0, (DI)(R10*1)
+	LEAQ (BX)(R12*8), AX
+	CMPQ AX, R13
+	JCC fetched
+	LEAQ (AX)(CX*4), R14
+
+fetch:
+	PREFETCHT0 (AX)
+	ADDQ $64, AX
+	CMPQ AX, R14
+	JCS fetch
+	PREFETCHT0 -4(R14)
+
+fetched:
 	ADDQ R8, DI
 	ADDQ R9, SI
 	ADDQ R12, BX
