@@ -336,12 +336,18 @@ func staged(f *frame, j *job, i, end int, buf *[stageCells]float32) {
 		inPlace(f, j, i, end, (*[groupCells]float32)(buf[:]))
 		return
 	}
+	here := job{mode: j.mode, out: buf[:], logits: buf[:], labels: j.labels}
+	if j.mode == modeEach {
+		here.out = j.out
+	}
 	for ; i < end; i += stageCells {
 		n := min(stageCells, end-i)
 		run, x := j.run(i)
 		j.gather(buf[:n], run, x, f.p.isa)
-		f.cells(&job{mode: j.mode, out: buf[:n], logits: buf[:n], labels: j.labels[i : i+n]}, 0, 0, n, nil)
-		j.scatter(buf[:n], i, run, x, f.p.isa)
+		f.cells(&here, 0, i, n, nil)
+		if j.mode == modeGrad {
+			j.scatter(buf[:n], run, x, f.p.isa)
+		}
 	}
 }
 
@@ -392,15 +398,8 @@ func (j *job) gather(buf []float32, run, x int, k isa) {
 	}
 }
 
-// scatter copies what the mode produced from buf to cell i and on, which is place x of a run.
-func (j *job) scatter(buf []float32, i, run, x int, k isa) {
-	switch j.mode {
-	case modeSum:
-		return
-	case modeEach:
-		copy(j.out[i:], buf)
-		return
-	}
+// scatter copies gradients from buf to the cells from place x of a run on.
+func (j *job) scatter(buf []float32, run, x int, k isa) {
 	c := j.cells
 	for ; len(buf) > 0; run, x = run+1, 0 {
 		n, at := j.piece(run, x, len(buf))
