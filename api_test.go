@@ -378,10 +378,6 @@ func TestNoAllocations(t *testing.T) {
 	for _, k := range Kernels() {
 		for _, n := range []int{16, 169, 5000, labelCells + 1} {
 			l := must(t, 0.25, 2, WithKernel(k))
-			h, err := l.Head(Channel{Runs: 1, Len: n / 2, Stride: 2})
-			if err != nil {
-				t.Fatal(err)
-			}
 			x, y := mixed(rng, n)
 			grad := make([]float32, n)
 			if a := testing.AllocsPerRun(20, func() {
@@ -389,10 +385,25 @@ func TestNoAllocations(t *testing.T) {
 				l.Sum(x, y)
 				l.MeanGrad(grad, x, y, 1)
 				l.Each(grad, x, y)
-				h.PerPositiveGrad(grad, x, y[:n/2], 1)
-				h.Each(grad[:n/2], x, y[:n/2])
 			}); a != 0 {
 				t.Errorf("kernel %s n %d: %v allocations", k, n, a)
+			}
+			for _, c := range []Channel{
+				{Runs: 1, Len: n / 2, Stride: 2},
+				{Runs: n / 16, Step: 16, Len: 9, Stride: 1},
+				{Runs: n / (longRun + 50), Step: longRun + 50, Len: longRun + 1, Stride: 1},
+			} {
+				h, err := l.Head(c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				m := c.Cells()
+				if a := testing.AllocsPerRun(20, func() {
+					h.PerPositiveGrad(grad, x, y[:m], 1)
+					h.Each(grad[:m], x, y[:m])
+				}); a != 0 {
+					t.Errorf("kernel %s channel %+v: %v allocations", k, c, a)
+				}
 			}
 		}
 	}

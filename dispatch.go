@@ -84,7 +84,7 @@ func (l *Loss) zero(j job) (Stats, error) {
 	return stats, err
 }
 
-// together does the same with other goroutines, and adds the blocks in the same order.
+// together is the rest of run with other goroutines; it adds the blocks in the same order.
 func (l *Loss) together(j job, workers int) (Stats, error) {
 	var stats Stats
 	var err error
@@ -280,7 +280,7 @@ const (
 	stageCells = 4096
 	aheadCells = 128     // how far ahead strided cells are fetched
 	leastRun   = 8       // that archRuns copies: a vector
-	farLen     = 2 << 20 // so much of a tensor is hardly in a cache: runs are fetched ahead
+	farLen     = 2 << 20 // so many numbers are hardly in a cache: in what is left of a tensor, short runs are fetched ahead
 	everyCells = 1024    // of one assembly call, which cannot be preempted: 64 KiB in lines of memory
 )
 
@@ -324,7 +324,8 @@ func (f *frame) block(j *job, i int) float64 {
 // assembly they begin to fetch the cells that come aheadCells later, also those of the next call: so memory is at work
 // while the kernel runs in between.
 //
-// archRuns(dst, src, n, runs, dstStep, srcStep) is copyRuns, n at least leastRun.
+// archRuns(dst, src, n, runs, dstStep, srcStep) is copyRuns, n at least leastRun. That of amd64 fetches runs of a far
+// tensor ahead: in a near one it would cost 2 to 4 %.
 //
 // stage(f, j, i, end) is staged with a buffer on the stack, which Go would clear: that took 8 % of the time of a head of
 // 3 x 13 x 13. As it is declared so, staged must let nothing that it gets escape.
@@ -338,7 +339,7 @@ func staged(f *frame, j *job, i, end int, buf *[stageCells]float32) {
 	}
 	here := job{mode: j.mode, out: buf[:], logits: buf[:], labels: j.labels}
 	if j.mode == modeEach {
-		here.out = j.out
+		here.out = j.out // losses are in the order of the cells
 	}
 	for ; i < end; i += stageCells {
 		n := min(stageCells, end-i)

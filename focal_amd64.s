@@ -44,7 +44,7 @@
 #define LASTLABELS 8(ENDS)
 #define LASTOUT 16(ENDS)
 #define COPY 32 // the copy's offset from there
-#define COPYLABELS 320 // 32 more than the end of the copied logits
+#define COPYLABELS 320 // 32 past the end of the copied logits: a row of labels may begin in front of them
 
 // A slot holds, per row, what a step has come to.
 #define W(j) (0+32*j)(LEAVING) // -z
@@ -606,7 +606,6 @@ reduced:
 	VMULPS m, q, t \
 	VPAND Y15, t, t
 #define WEIGHTED(j, q, m, t) VMULPS m, t, t
-
 
 // SLOPE: t of the slope's t + s*L and Y15 = s; ONE is 1 in the scale of e. Of e and 1, t is the one of
 // this side and s gamma times the other: slopeRight is slopeWrong * ONE. In: Y12 = ONE, Y13 =
@@ -1429,12 +1428,12 @@ DATA inside<>+48(SB)/8, $-1
 DATA inside<>+56(SB)/8, $-1
 GLOBL inside<>(SB), RODATA|NOPTR, $64
 
-// All bits but the last of each byte: |y| of a label has none of them.
-DATA unlikely<>+0(SB)/8, $0xfefefefefefefefe
-DATA unlikely<>+8(SB)/8, $0xfefefefefefefefe
-DATA unlikely<>+16(SB)/8, $0xfefefefefefefefe
-DATA unlikely<>+24(SB)/8, $0xfefefefefefefefe
-GLOBL unlikely<>(SB), RODATA|NOPTR, $32
+// All bits but the last of each byte: |y| of a label has none of them. countAVX512 uses it too.
+DATA ·noLabel+0(SB)/8, $0xfefefefefefefefe
+DATA ·noLabel+8(SB)/8, $0xfefefefefefefefe
+DATA ·noLabel+16(SB)/8, $0xfefefefefefefefe
+DATA ·noLabel+24(SB)/8, $0xfefefefefefefefe
+GLOBL ·noLabel(SB), RODATA|NOPTR, $32
 
 // COUNT: adds the 32 labels y in Y6 to the bytes of Y1 (|y|) and Y2 (y), and |y| to the bits of Y0. Clobbers Y4.
 #define COUNT \
@@ -1513,7 +1512,7 @@ sum:
 	JMP batch
 
 counted:
-	VPTEST unlikely<>(SB), Y0
+	VPTEST ·noLabel(SB), Y0
 	VEXTRACTI128 $1, Y3, X4
 	VPADDQ X4, X3, X3
 	VPSRLDQ $8, X3, X4

@@ -13,7 +13,7 @@
 // multiplication takes; hence everything goes four rows abreast. The two pipes that multiply bind:
 // whatever can be is done by additions, integers and VPTERNLOGD; compares into masks go through
 // those pipes too, so that of the right side is made once, for weight and slope. A constant is loaded once for
-// four rows: once for each took up to 1.2 times as long on a Zen 5. Where all logits of a step are
+// four rows where a register is left for it: once for each took up to 1.2 times as long on a Zen 5. Where all logits of a step are
 // below frame.safe, what only tiny or clamped results need is left out.
 //
 // AVX512F and AVX512BW are needed.
@@ -1072,10 +1072,6 @@ part:
 	VPORD Z4, Z0, Z0 \
 	VPADDB Z4, Z1, Z1
 
-// See focal_amd64.s.
-DATA unlikely<>+0(SB)/4, $0xfefefefe
-GLOBL unlikely<>(SB), RODATA|NOPTR, $4
-
 // func countAVX512(labels *uint8, n int, k isa) (positives, ignored, negatives int)
 //
 // See countAVX2. First the last group, as far as no whole one is left of it, and up to 126 groups.
@@ -1125,7 +1121,7 @@ sum:
 	JMP batch
 
 counted:
-	VPTESTMD.BCST unlikely<>(SB), Z0, K1
+	VPTESTMD.BCST ·noLabel(SB), Z0, K1
 	VEXTRACTI64X4 $1, Z3, Y4
 	VPADDQ Y4, Y3, Y3
 	VEXTRACTI128 $1, Y3, X4

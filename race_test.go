@@ -11,6 +11,34 @@ import (
 
 const raceEnabled = true
 
+// races are what another goroutine writes to x, y and out while a Loss uses them. "none" begins what is no race; what ends
+// in the name of a channel is for a Head.
+var races = map[string]func(x []float32, y []uint8, out []float32){
+	"none":   func(x []float32, y []uint8, out []float32) {},
+	"grad":   func(x []float32, y []uint8, out []float32) { out[raceCells/2] = 1 },
+	"loss":   func(x []float32, y []uint8, out []float32) { out[raceCells/2] = 1 },
+	"logits": func(x []float32, y []uint8, out []float32) { x[raceCells/2] = 1 },
+	"labels": func(x []float32, y []uint8, out []float32) { y[raceCells/2] = 1 },
+	"count":  func(x []float32, y []uint8, out []float32) { y[raceCells/2] = 1 },
+
+	"logits, strided":    func(x []float32, y []uint8, out []float32) { x[raceCells/2] = 1 },
+	"grad, strided":      func(x []float32, y []uint8, out []float32) { out[raceCells/2] = 1 },
+	"logits, short runs": func(x []float32, y []uint8, out []float32) { x[raceCells/2] = 1 },
+	"grad, short runs":   func(x []float32, y []uint8, out []float32) { out[raceCells/2] = 1 },
+	"logits, long runs":  func(x []float32, y []uint8, out []float32) { x[raceCells/2] = 1 },
+	"grad, long runs":    func(x []float32, y []uint8, out []float32) { out[raceCells/2] = 1 },
+	"none, long runs":    func(x []float32, y []uint8, out []float32) { x[raceCells/2-1], out[raceCells/2-1] = 1, 1 },
+}
+
+// raceChannels have cell raceCells/2 of the tensor, and those of runs not the one before it.
+var raceChannels = map[string]Channel{
+	"strided":    {Runs: 1, Len: raceCells / 2, Stride: 2},
+	"short runs": {Runs: 10, Step: raceCells / 10, Len: raceCells / 20, Stride: 1},
+	"long runs":  {Runs: 2, Step: raceCells / 2, Len: longRun + 50, Stride: 1},
+}
+
+const raceCells = 1000
+
 // TestRaceReported: the race detector sees what the kernels read and write. A process of its own has the
 // race, as the detector ends it.
 func TestRaceReported(t *testing.T) {
@@ -19,7 +47,7 @@ func TestRaceReported(t *testing.T) {
 		haveRace(t, what)
 		return
 	}
-	for _, what := range []string{"none", "grad", "loss", "logits", "labels", "count", "strided logits", "strided grad", "logits of runs", "grad of runs", "logits of long runs", "grad of long runs", "none between long runs"} {
+	for what := range races {
 		c := exec.Command(os.Args[0], "-test.run=^TestRaceReported$")
 		c.Env = append(os.Environ(), variable+"="+what)
 		out, err := c.CombinedOutput()
@@ -31,45 +59,22 @@ func TestRaceReported(t *testing.T) {
 
 // haveRace calls a Loss while another goroutine writes to what it uses.
 func haveRace(t *testing.T, what string) {
-	const n = 1000
-	x, y, out := make([]float32, n), make([]uint8, n), make([]float32, n)
-	other := map[string]func(){
-		"none":   func() {},
-		"grad":   func() { out[n/2] = 1 },
-		"loss":   func() { out[n/2] = 1 },
-		"logits": func() { x[n/2] = 1 },
-		"labels": func() { y[n/2] = 1 },
-		"count":  func() { y[n/2] = 1 },
-
-		"strided logits": func() { x[n/2] = 1 },
-		"strided grad":   func() { out[n/2] = 1 },
-		"logits of runs": func() { x[n/2] = 1 },
-		"grad of runs":   func() { out[n/2] = 1 },
-
-		"logits of long runs":    func() { x[n/2] = 1 },
-		"grad of long runs":      func() { out[n/2] = 1 },
-		"none between long runs": func() { x[n/2-1], out[n/2-1] = 1, 1 },
-	}[what]
+	x, y, out := make([]float32, raceCells), make([]uint8, raceCells), make([]float32, raceCells)
 	l := must(t, 0.25, 2)
 	done := make(chan bool)
 	go func() {
-		other()
+		races[what](x, y, out)
 		close(done)
 	}()
 	var err error
-	switch what {
-	case "loss":
+	_, channel, strided := strings.Cut(what, ", ")
+	switch {
+	case what == "loss":
 		err = l.Each(out, x, y)
-	case "count":
+	case what == "count":
 		_, err = Count(y)
-	case "strided logits", "strided grad", "logits of runs", "grad of runs", "logits of long runs", "grad of long runs", "none between long runs":
-		c := Channel{Runs: 1, Len: n / 2, Stride: 2}
-		switch {
-		case strings.HasSuffix(what, "long runs"):
-			c = Channel{Runs: 2, Step: n / 2, Len: longRun + 50, Stride: 1}
-		case strings.HasSuffix(what, "runs"):
-			c = Channel{Runs: 10, Step: n / 10, Len: n / 20, Stride: 1}
-		}
+	case strided:
+		c := raceChannels[channel]
 		h, e := l.Head(c)
 		if e != nil {
 			t.Fatal(e)
