@@ -161,7 +161,7 @@ const (
 	slopeWrong = 0x1p-27
 
 	huge     = 0x1p20 // an assembly kernel stops at a logit of this magnitude on the wrong side
-	slopeMax = 128    // L that enters the plain slope: above, e*L has no effect
+	slopeMax = 128    // L that enters the slope of a steep form: above, e*L has no effect
 )
 
 const (
@@ -376,12 +376,16 @@ func newParams(c *config) params {
 	}
 	end := float64(math.Ln2*bits) / power
 	p.right = splat(-float32(end))
-	// On the wrong side there is no effect of e below 2^-33.5 as long as the gamma*L that meets it
-	// in the slope is at most 4*slopeMax, and below 2^-57 for every L. With clip the gradient is a*gamma*e*L
+	// On the wrong side e has no effect where the gamma*e*L that 1 is added to in the slope is below 2^-24. L is
+	// below 2^24, as the rest is special; so e may be 2^-50 for a gamma of up to 2, and 2^-57 up to 64. A steep form takes
+	// 2^-33.5, and L only up to slopeMax. With clip the gradient is a*gamma*e*L
 	// where L is clamped: for e of 2^-162.8 at most 2^-126.1, with the greatest a, gamma and L, and so +0. The slope's
 	// gamma*e is a normal number there, which for gamma below 1 ends sooner.
-	noEffect := 23.25
-	if p.form.wide() {
+	noEffect := 34.7
+	switch {
+	case p.form.steep():
+		noEffect = 23.25
+	case p.form.wide():
 		noEffect = 40
 	}
 	p.end = splat(-float32(max(end, noEffect)))
@@ -466,6 +470,10 @@ func chooseForm(gamma, clip float32) form {
 	}
 	return wideAny
 }
+
+// steep reports whether q^gamma falls so fast that e^(gamma+1) would be subnormal where e has no effect on the slope,
+// which therefore bounds L.
+func (f form) steep() bool { return f == plain3 || f == plain4 }
 
 // wide reports whether f holds e and L times 2^wideExp.
 func (f form) wide() bool { return f >= wide0 }

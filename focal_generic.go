@@ -237,7 +237,11 @@ func (c *cell) slope() float32 {
 		}
 		t = fmaOdd(c.onSide(c.p.slopeRight[0], c.eW*c.p.slopeWrong[0]), c.l*slopeL, q)
 	} else {
-		t = fmaOdd(c.onSide(c.p.slopeRight[0], c.e*c.p.slopeWrong[0]), min(c.l, slopeMax), c.onSide(c.e, 1))
+		l := c.l
+		if c.p.form.steep() {
+			l = min(l, slopeMax)
+		}
+		t = fmaOdd(c.onSide(c.p.slopeRight[0], c.e*c.p.slopeWrong[0]), l, c.onSide(c.e, 1))
 	}
 	return c.m * float32(t/c.onePlus())
 }
