@@ -294,7 +294,6 @@ type params struct {
 	right        vec // with clip and in general gamma, w is raised to this: beyond, all is tiny
 	wrongEnd     vec // with clip, what that leaves of -|w| is raised to this: beyond, e has no effect
 	tiny         vec // the greatest loss that is too small, in the kernel's scale
-	least        vec // the next one: the least that is not
 	unscale      vec // what brings a plain loss, or a wide one times unwide, to its own scale
 	gamma        vec
 	gammaUnwide  vec // what the wide log1p(e) meets: gamma * 2^-64
@@ -357,8 +356,7 @@ func newParams(c *config) params {
 	}
 	p.weight = table(scaleb(c.neg, weightExp), scaleb(c.pos, weightExp))
 	p.signedWeight = table(scaleb(c.neg, weightExp), -scaleb(c.pos, weightExp))
-	p.least = splat(scaleb(1, p.exponent-126))
-	p.tiny = splat(below(p.least[0]))
+	p.tiny = splat(below(scaleb(1, p.exponent-126)))
 	p.power, p.unscaleSum = scaleb(1, p.exponent), math.Ldexp(1, -p.exponent)
 	if p.form.wide() {
 		p.unscale = splat(scaleb(1, wideExp-p.exponent))

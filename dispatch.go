@@ -31,14 +31,13 @@ type job struct {
 // A frame is what a kernel reads and writes besides the cells, one per
 // goroutine. The assembly knows its layout through go_asm.h.
 type frame struct {
-	p         *params
-	variant   int         // of the kernel
-	scale     float32     // of gradients: the call's scale times p.unscale
-	tinyGrad  float32     // the greatest gradient that is too small, in the kernel's scale
-	leastGrad float32     // the next one
-	safe      float32     // minus the magnitude of a logit below which nothing is tiny
-	lanes     [8]float64  // sums of the block, in the kernel's scale
-	column    [16]float32 // T of the group at hand
+	p        *params
+	variant  int         // of the kernel
+	scale    float32     // of gradients: the call's scale times p.unscale
+	tinyGrad float32     // the greatest gradient that is too small, in the kernel's scale
+	safe     float32     // minus the magnitude of a logit below which nothing is tiny
+	lanes    [8]float64  // sums of the block, in the kernel's scale
+	column   [16]float32 // T of the group at hand
 }
 
 // run does the whole of a call.
@@ -180,7 +179,7 @@ func (f *frame) set(p *params, m mode, scale float32) {
 // setScale prepares f for gradients times scale.
 func (f *frame) setScale(scale float32) {
 	f.scale = scale * f.p.unscale[0]
-	f.tinyGrad, f.leastGrad = f.p.tiny[0], f.p.least[0]
+	f.tinyGrad = f.p.tiny[0]
 	if a := math.Abs(float64(scale)); a < 1 {
 		// The least gradient that stands for one of at least 2^-126 after it is multiplied
 		// by scale, and the one before that in the kernel's scale.
@@ -188,8 +187,7 @@ func (f *frame) setScale(scale float32) {
 		if float64(least)*a < 0x1p-126 {
 			least = math.Nextafter32(least, 1)
 		}
-		f.leastGrad = least * f.p.power
-		f.tinyGrad = below(f.leastGrad)
+		f.tinyGrad = below(least * f.p.power)
 		f.safe = -f.p.safe(exponent(scale))
 	}
 }

@@ -514,10 +514,10 @@ bounded: \
 
 // ADDUP: U of the losses to the lanes. ADDUP1 leaves out those that are not above tiny, if there may be
 // some. Clobbers Z8, Z9, Z29, K1-3.
-#define NOTTINY(x, mask) VPCMPD $5, Z29, x, mask
+#define NOTTINY(x, mask) VPCMPD $6, Z29, x, mask
 
 #define ADDUPTINY \
-	CONST(params_least(PARAMS)) \
+	CONST(params_tiny(PARAMS)) \
 	NOTTINY(Z24, K1) \
 	NOTTINY(Z25, K2) \
 	VMOVAPS.Z Z24, K1, Z8 \
@@ -579,7 +579,7 @@ tinyLosses: \
 #define WRITE(EACH) \
 	LOSS \
 	UNLESS(TINY, flushed) \
-	CONST(params_least(PARAMS)) \
+	CONST(params_tiny(PARAMS)) \
 	LEAVE(FLUSH) \
 flushed: \
 	CONST(params_unscale(PARAMS)) \
@@ -688,7 +688,7 @@ moderate:
 
 // The same with 0 for what is tiny.
 #define MAGNITUDE(j, q, e, low, m, u, x, great) VPANDD Z31, x, u
-#define GREAT(j, q, e, low, m, u, x, great) VPCMPD $5, Z31, u, great
+#define GREAT(j, q, e, low, m, u, x, great) VPCMPD $6, Z31, u, great
 #define FINISHTINY(j, q, e, low, m, u, x, great) \
 	VFMADD213PS.Z Z31, Z29, great, x \
 	VMOVUPS x, (64*j)(OUT)
@@ -707,7 +707,7 @@ moderate:
 	LEAVE(FINISH2) \
 	VBROADCASTSS K(const_kMagnitude), Z31 \
 	LEAVE(MAGNITUDE) \
-	VBROADCASTSS frame_leastGrad(FRAME), Z31 \
+	VBROADCASTSS frame_tinyGrad(FRAME), Z31 \
 	LEAVE(GREAT) \
 	SCALE \
 	VPXORD Z31, Z31, Z31 \

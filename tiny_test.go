@@ -100,8 +100,8 @@ func tinyCells(x, reach float32, label uint8, before, n, after int) tinyInput {
 	return in
 }
 
-// TestLeastGradient: what a gradient is compared with is the least number whose product with scale is at
-// least 2^-126.
+// TestLeastGradient: what a gradient is compared with is the greatest number whose product with scale is below
+// 2^-126.
 func TestLeastGradient(t *testing.T) {
 	rng := rand.New(rand.NewPCG(121, 122))
 	for _, gamma := range testGammas {
@@ -111,8 +111,9 @@ func TestLeastGradient(t *testing.T) {
 			f := testFrame(l)
 			f.setScale(scale)
 			power, s := float64(l.params.power), float64(scale)
-			if least, tiny := float64(f.leastGrad)/power, float64(f.tinyGrad)/power; least*s < 0x1p-126 || tiny*s >= 0x1p-126 {
-				t.Fatalf("gamma %v scale %x: least gradient %x, tiny %x", gamma, scale, least, tiny)
+			next := math.Nextafter32(f.tinyGrad, math.MaxFloat32)
+			if least, tiny := float64(next)/power, float64(f.tinyGrad)/power; least*s < 0x1p-126 || tiny*s >= 0x1p-126 {
+				t.Fatalf("gamma %v scale %x: tiny gradient %x, the next one %x", gamma, scale, tiny, least)
 			}
 		}
 	}
