@@ -877,6 +877,9 @@ TEXT tame<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVMSKPS Y15, AX
 	RET
 
+#define CURSOR OLDLABELS
+#include "fetch_amd64.h"
+
 // A variant: returns the steps left in STEPS, 0 unless it met a special logit. In: ADVANCE of its first step. What OUT
 // is where a step is entered alone, beside another, and where none is: OUTFIRST, OUT_, OUTLAST.
 // The loop begins a cache line, so that its speed does not hang on what is before it: half a line further took .98 to
@@ -893,6 +896,9 @@ loop: \
 	CMPL HUGE, $0 \
 	JNE huge \
 usual: \
+	CMPQ frame_later(FRAME), $0 \
+	JNE far \
+near: \
 	MOVQ LABELS, OLDLABELS \
 	CMPQ STEPS, $3 \
 	JLE ending \
@@ -925,6 +931,11 @@ last: \
 	TAKE_ \
 	LEAVELAST(BEGIN, T, DENOMINATOR, ONE, SOFTPLUS, MODULATE) \
 	JMP left \
+far: \
+	CMPQ ADVANCE, $8 \
+	JNE near \
+	CALL fetch<>(SB) \
+	JMP near \
 huge: \
 	CALL tame<>(SB) \
 	TESTL AX, AX \

@@ -873,6 +873,9 @@ TEXT tame<>(SB), NOSPLIT|NOFRAME, $0-0
 	TAMEROW(3)
 	RET
 
+#define CURSOR NEWTINY
+#include "fetch_amd64.h"
+
 // A variant: returns the steps left in STEPS, 0 unless it met a special logit. OUT_ after the last step
 // is for nothing, as there is no next.
 #define VARIANT(name, COEFS, BOTH, LOSS, ADDUP1, ADDUP2, SUMTINY, CLAMP, ROUND, LOGBEGIN_, D1, D2, D3, D4, T, L1, L2, L3, L4, L5, REST, MODE, OUT_, AFTER) \
@@ -890,6 +893,9 @@ loop: \
 	KORTESTW HUGE, HUGE \
 	JNE huge \
 usual: \
+	CMPQ frame_later(FRAME), $0 \
+	JNE far \
+near: \
 	CMPQ STEPS, $2 \
 	JLE ending \
 	ADDQ $64, LABELS \
@@ -911,6 +917,9 @@ left: \
 leave: \
 	LOSSES(LOSS, ADDUP1, ADDUP2) \
 	RET \
+far: \
+	CALL fetch<>(SB) \
+	JMP near \
 huge: \
 	CALL tame<>(SB) \
 	KORTESTW HUGE, HUGE \

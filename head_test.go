@@ -104,33 +104,36 @@ func TestHead(t *testing.T) {
 	}
 }
 
-// TestFarRuns: short runs of a tensor of which so much is left that they are fetched ahead are copied like others.
+// TestFarRuns: runs of a tensor so large that they are fetched ahead give what the cells give by themselves: short ones,
+// which are copied, and longer ones.
 func TestFarRuns(t *testing.T) {
-	c := Channel{Offset: 1, Runs: 20, Step: farLen / 19, Len: 100, Stride: 1}
-	end, _ := c.last()
-	x, y := dense(c.Cells())
-	tensor, want, grad := make([]float32, end+1), make([]float32, end+1), make([]float32, end+1)
-	for _, k := range Kernels() {
-		l := must(t, 0.25, 2, WithKernel(k))
-		h, err := l.Head(c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := compute(t, l, x, y, 0.5)
-		j := job{cells: &c}
-		for i := range x {
-			tensor[j.index(i)], want[j.index(i)] = x[i], r.grad[i]
-		}
-		clear(grad)
-		stats, err := h.SumGrad(grad, tensor, y, 0.5)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if stats != r.gradStats {
-			t.Errorf("kernel %s: %+v, want %+v", k, stats, r.gradStats)
-		}
-		if i := sameBits(grad, want); i >= 0 {
-			t.Errorf("kernel %s: element %d is %v, want %v", k, i, grad[i], want[i])
+	for _, n := range []int{100, longRun + 5, blockCells + 9} {
+		c := Channel{Offset: 1, Runs: 20, Step: farLen / 19, Len: n, Stride: 1}
+		end, _ := c.last()
+		x, y := dense(c.Cells())
+		tensor, want, grad := make([]float32, end+1), make([]float32, end+1), make([]float32, end+1)
+		for _, k := range Kernels() {
+			l := must(t, 0.25, 2, WithKernel(k))
+			h, err := l.Head(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := compute(t, l, x, y, 0.5)
+			j := job{cells: &c}
+			for i := range x {
+				tensor[j.index(i)], want[j.index(i)] = x[i], r.grad[i]
+			}
+			clear(grad)
+			stats, err := h.SumGrad(grad, tensor, y, 0.5)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if stats != r.gradStats {
+				t.Errorf("kernel %s, runs of %d: %+v, want %+v", k, n, stats, r.gradStats)
+			}
+			if i := sameBits(grad, want); i >= 0 {
+				t.Errorf("kernel %s, runs of %d: element %d is %v, want %v", k, n, i, grad[i], want[i])
+			}
 		}
 	}
 }
