@@ -231,6 +231,22 @@ func TestThreads(t *testing.T) {
 	}
 }
 
+// Heads in no cache are compared with the same cells in none.
+func TestCold(t *testing.T) {
+	r := readSample(t)
+	for i, layout := range []string{result.Contiguous, "nchw-13x13x85"} {
+		c := result.Base("avx512", "Sum", image)
+		c.Layout, c.Calls = layout, result.Cold
+		r.Series = append(r.Series, result.NewSeries(c, 1, []float64{float64(i+2) * image}))
+	}
+	tables, _ := texts(t, r)
+	for _, want := range []string{"\ncontiguous, n = 10,647, cold  2.00", "\nNCHW 13x13x85, n = 10,647, cold  3.00 · 1.50×"} {
+		if !strings.Contains(tables, want) {
+			t.Errorf("no %q in the tables:\n%s", want, tables)
+		}
+	}
+}
+
 // A figure that was not steady is marked, and the mark explained.
 func TestUnsteady(t *testing.T) {
 	const explained = unsteadyMark + " marks"

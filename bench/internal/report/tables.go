@@ -189,17 +189,17 @@ func ratio(a, b *result.Series, spell func(float64) string) string {
 	return mark(a.NsPerElement, b.NsPerElement) + spell(a.NsPerElement.Median/b.NsPerElement.Median)
 }
 
-// heads compares raw heads with cells that lie one after the other, and with the
+// heads compares raw heads with cells that lie one after the other, in caches and in none, and with the
 // plain loops.
 func (v *view) heads() Table {
 	t := Table{
 		Title: "Raw heads",
-		Note:  "ns per element, and times the same cells one after the other, where those were measured. The plain loop only gathers the channel and adds it up, and for SumGrad stores it too; the last columns are the first kernel's time, times the loop's.",
+		Note:  "ns per element, and times the same cells one after the other, where those were measured. Cold: what a call reads and writes is in no cache before. The plain loop only gathers the channel and adds it up, and for SumGrad stores it too; the last columns are the first kernel's time, times the loop's.",
 		Head:  append(append([]string{""}, v.columns()...), "Sum loop", "SumGrad loop", "Sum / loop", "SumGrad / loop"),
 	}
 	var cases []result.Case
 	for _, s := range v.Series {
-		if c := s.Case; c.Layout != result.Contiguous && c.Workers == 1 && v.isKernel(c.Impl) {
+		if c := s.Case; (c.Layout != result.Contiguous || c.Calls == result.Cold) && c.Workers == 1 && v.isKernel(c.Impl) {
 			c.Impl, c.Op = "", ""
 			cases = append(cases, c)
 		}
@@ -207,7 +207,11 @@ func (v *view) heads() Table {
 	for _, c := range unique(cases) {
 		base := c
 		base.Layout = result.Contiguous
-		row := v.row(layoutName(c.Layout)+", n = "+thousands(c.N), c, &base)
+		label := layoutName(c.Layout) + ", n = " + thousands(c.N)
+		if c.Calls == result.Cold {
+			label += ", cold"
+		}
+		row := v.row(label, c, &base)
 		var ratios []string
 		for _, op := range []string{"Sum", "SumGrad"} {
 			c.Impl, c.Op = result.Loop, op

@@ -42,7 +42,7 @@ type Case struct {
 	Layout  string  `json:"layout"`  // "contiguous" or that of a head
 	Labels  string  `json:"labels"`
 	Logits  string  `json:"logits"`
-	Calls   string  `json:"calls"` // "independent", or "dependent": each needs the last one's result
+	Calls   string  `json:"calls"` // "independent"; "dependent": each needs the last one's result; "cold": each finds its data in no cache
 }
 
 // The values of a Case that most series have.
@@ -52,6 +52,7 @@ const (
 	Normal      = "normal"
 	Independent = "independent"
 	Dependent   = "dependent"
+	Cold        = "cold"
 	Loop        = "loop"
 )
 

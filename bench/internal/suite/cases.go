@@ -45,6 +45,7 @@ func logits(l string) change   { return func(c *result.Case) { c.Logits = l } }
 func layout(l string) change   { return func(c *result.Case) { c.Layout = l } }
 func workers(n int) change     { return func(c *result.Case) { c.Workers = n } }
 func dependent(c *result.Case) { c.Calls = result.Dependent }
+func cold(c *result.Case)      { c.Calls = result.Cold }
 
 var variations = []change{
 	gamma(0), gamma(1), gamma(2.3),
@@ -106,6 +107,9 @@ func defaultCases(kernels []focal.Kernel, cores int) []result.Case {
 		}
 		s.add(kernel, reductions, batch, layout(nchw13))
 		s.add(kernel, reductions, batch, layout(nchw52))
+		s.add(kernel, reductions, batch, cold)
+		s.add(kernel, reductions, batch, layout(nchw13), cold)
+		s.add(kernel, reductions, batch, layout(nchw52), cold)
 		s.add(kernel, reductions, nhwcCells, layout(nhwc52))
 		for _, n := range []int{batch, largest} {
 			s.addWorkers(kernel, n, cores)

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"codeberg.org/sbinet/npyio/npy"
 	"github.com/seed1982febc/focal"
@@ -65,6 +66,7 @@ type data struct {
 	tensors map[string][]float32 // of heads, by kind of logits
 	labels  map[string][]uint8
 	out     []float32 // as long as the longest of logits and tensors
+	other   []float32 // what coldTimer reads, if there are cold calls
 }
 
 // newData makes what the cases need. head is testdata's, nil if no case needs it.
@@ -113,8 +115,14 @@ func newData(cases []result.Case, head *head) (*data, error) {
 		longest = max(longest, len(x))
 	}
 	d.out = tile([]float32{0}, longest)
+	if slices.ContainsFunc(cases, func(c result.Case) bool { return c.Calls == result.Cold }) {
+		d.other = tile([]float32{0}, otherLen)
+	}
 	return d, nil
 }
+
+// otherLen numbers, 128 MiB, leave nothing else in most caches.
+const otherLen = 32 << 20
 
 // spare logits beyond those of a case are where dependentTimer might begin.
 const spare = 1

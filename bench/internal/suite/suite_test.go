@@ -35,6 +35,7 @@ func TestCases(t *testing.T) {
 		"/labels=negative/", "/labels=half-positive/", "/labels=third-ignored/", "/labels=testdata/logits=testdata/",
 		"/logits=saturated/", "/logits=subnormal/", "/layout=nchw-13x13x85/", "/layout=nhwc-13x13x85/",
 		"impl=loop/op=SumGrad/gamma=2/clip=0/n=1362816/workers=1/layout=nhwc-52x52x85/", "/n=16/workers=1/layout=contiguous/labels=realistic/logits=normal/calls=dependent",
+		"/n=681408/workers=1/layout=nchw-52x52x85/labels=realistic/logits=normal/calls=cold",
 	} {
 		if !slices.ContainsFunc(sortedKeys(names), func(n string) bool { return strings.Contains(n, want) }) {
 			t.Errorf("no case has %s", want)

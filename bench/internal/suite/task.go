@@ -53,6 +53,9 @@ func (d *data) timer(c result.Case) (timer, error) {
 	if c.Calls == result.Dependent {
 		return dependentTimer(e, c, d.out, d.logits[c.Logits], y)
 	}
+	if c.Calls == result.Cold {
+		return coldTimer(e, c.Op, out, x, y, d.other)
+	}
 	switch c.Op {
 	case "Sum":
 		return func(calls int) (time.Duration, error) {
@@ -125,6 +128,33 @@ func dependentTimer(e evaluator, c result.Case, out, x []float32, y []uint8) (ti
 		}, nil
 	}
 	return nil, fmt.Errorf("no dependent calls of %q", c.Op)
+}
+
+// coldTimer times calls before each of which other data is read, so that there is nothing else in the caches. That takes
+// longer than the call: a few calls stand for many.
+func coldTimer(e evaluator, op string, out, x []float32, y []uint8, other []float32) (timer, error) {
+	call, ok := map[string]func() error{
+		"Sum":     func() error { _, err := e.Sum(x, y); return err },
+		"SumGrad": func() error { _, err := e.SumGrad(out, x, y, 1); return err },
+		"Each":    func() error { return e.Each(out, x, y) },
+	}[op]
+	if !ok {
+		return nil, fmt.Errorf("no operation %q", op)
+	}
+	const most, line = 2, 16
+	return func(calls int) (time.Duration, error) {
+		var took time.Duration
+		made := min(calls, most)
+		for range made {
+			sink += gather(other, line)
+			start := time.Now()
+			if err := call(); err != nil {
+				return 0, err
+			}
+			took += time.Since(start)
+		}
+		return took * time.Duration(calls) / time.Duration(made), nil
+	}, nil
 }
 
 // loopTimer times the least that a loop over a head's channel does: gather it and

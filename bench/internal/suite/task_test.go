@@ -18,6 +18,11 @@ func TestTimer(t *testing.T) {
 		t.Fatal(err)
 	}
 	cases := slices.DeleteFunc(defaultCases(focal.Kernels(), 2), func(c result.Case) bool { return c.N > 30_000 || c.Impl == result.Loop })
+	for _, op := range ops {
+		c := result.Base("generic", op, image)
+		cold(&c)
+		cases = append(cases, c)
+	}
 	d, err := newData(cases, head)
 	if err != nil {
 		t.Fatal(err)
