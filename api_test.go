@@ -375,7 +375,16 @@ func TestNoAllocations(t *testing.T) {
 		t.Skip("the race detector allocates")
 	}
 	rng := rand.New(rand.NewPCG(31, 32))
+	far := Channel{Runs: 3, Step: farLen / 2, Len: longRun + 1, Stride: 1, Size: farLen + longRun + 1}
+	tensor, labels := make([]float32, far.Size), make([]uint8, far.Cells())
 	for _, k := range Kernels() {
+		h, err := must(t, 0.25, 2, WithKernel(k)).Head(far)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := testing.AllocsPerRun(20, func() { h.SumGrad(tensor, tensor, labels, 1) }); a != 0 {
+			t.Errorf("kernel %s channel %+v: %v allocations", k, far, a)
+		}
 		for _, n := range []int{16, 169, 5000, labelCells + 1} {
 			l := must(t, 0.25, 2, WithKernel(k))
 			x, y := mixed(rng, n)
