@@ -877,7 +877,7 @@ TEXT tame<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVMSKPS Y15, AX
 	RET
 
-#define CURSOR OLDLABELS
+#define CURSOR OLDLABELS // set anew after that
 #include "fetch_amd64.h"
 
 // A variant: returns the steps left in STEPS, 0 unless it met a special logit. In: ADVANCE of its first step. What OUT

@@ -873,7 +873,7 @@ TEXT tame<>(SB), NOSPLIT|NOFRAME, $0-0
 	TAMEROW(3)
 	RET
 
-#define CURSOR NEWTINY
+#define CURSOR NEWTINY // set anew after that
 #include "fetch_amd64.h"
 
 // A variant: returns the steps left in STEPS, 0 unless it met a special logit. OUT_ after the last step

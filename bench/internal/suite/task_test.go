@@ -80,3 +80,33 @@ func TestTimer(t *testing.T) {
 		}
 	}
 }
+
+// counter is an evaluator that counts the calls of Sum.
+type counter struct {
+	evaluator
+	calls int
+}
+
+func (c *counter) Sum([]float32, []uint8) (focal.Stats, error) {
+	c.calls++
+	return focal.Stats{}, nil
+}
+
+// TestColdTimer: other data is read before each call, a number of each cache line, and few calls stand for many.
+func TestColdTimer(t *testing.T) {
+	other := slices.Repeat([]float32{1}, 1600)
+	var c counter
+	run, err := coldTimer(&c, "Sum", nil, nil, nil, other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ calls, made int }{{1, 1}, {5, 2}} {
+		sink, c.calls = 0, 0
+		if _, err := run(test.calls); err != nil {
+			t.Fatal(err)
+		}
+		if c.calls != test.made || sink != float32(100*test.made) {
+			t.Errorf("%d calls: %d made, %v lines read, want %d and %d", test.calls, c.calls, sink, test.made, 100*test.made)
+		}
+	}
+}
